@@ -1,0 +1,97 @@
+"""From settings to what phases work on: bars, search, windows, executor."""
+
+from admf_ray._types import Executor
+from admf_ray.app.settings import ClusterSettings, Range, Settings, SplitWindows
+from admf_ray.cluster import SerialExecutor
+from admf_ray.core.bars import Bars
+from admf_ray.data import DataRequest, Span, SplitPlan, Window, WindowPlan, date_span, request_bars
+from admf_ray.engine.spec import AccountRules
+from admf_ray.errors import ConfigError
+from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
+from admf_ray.strategies import STRATEGIES
+
+__all__ = ["assemble_search", "cut_windows", "load_data", "open_executor", "single_span"]
+
+
+def load_data(settings: Settings) -> Bars:
+    """Load the bars that ``data`` names."""
+    return request_bars(DataRequest(**dict(settings.data)))
+
+
+def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Search:
+    """Expand the candidates and plan their indicators.
+
+    Parameters
+    ----------
+    settings : Settings
+    bars : Bars
+    searched : bool
+        Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
+    """
+    strategy = STRATEGIES[settings.strategy.name]
+    if searched:
+        if not settings.strategy.space:
+            raise ConfigError(
+                "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
+                f"for each of: {', '.join(strategy.parameter_names) or 'nothing, as it has no parameters'}"
+            )
+        axes = {name: _axis(name, values) for name, values in settings.strategy.space.items()}
+        candidates = expand_grid(strategy, settings.strategy.params, axes, settings.search.constraints)
+    else:
+        values = strategy.complete(settings.strategy.params)
+        candidates = Candidates.single(values)
+    return plan_search(bars, strategy, candidates, AccountRules(**settings.account))
+
+
+def _axis(name: str, values: object) -> list[float]:
+    if isinstance(values, Range):
+        return axis_values(values.low, values.high, values.step, f"strategy.space.{name}")
+    return list(values) if isinstance(values, list | tuple) else [float(str(values))]
+
+
+def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
+    """Cut the walk-forward windows; a split gives one, tested on ``dataset`` (test by default)."""
+    windows = settings.windows
+    if isinstance(windows, SplitWindows):
+        return (_split(windows).window(bars, settings.dataset or "test"),)
+    if settings.dataset:
+        raise ConfigError(f"dataset: {settings.dataset} needs windows=split; windows.kind is {windows.kind}")
+    plan = WindowPlan(
+        kind="rolling" if windows.kind == "rolling" else "anchored",
+        train=Span.parse(windows.train, "windows.train"),
+        test=Span.parse(windows.test, "windows.test"),
+        step=Span.parse(windows.step or windows.test, "windows.step"),
+        gap=Span.parse(windows.gap, "windows.gap"),
+        align=windows.align,
+        allow_truncated_final=windows.allow_truncated_final,
+    )
+    return plan.cut(bars)
+
+
+def single_span(settings: Settings, bars: Bars) -> tuple[int, int]:
+    """Give the span of a backtest or sweep: ``dataset`` of a split, else ``span``, else the whole series."""
+    if settings.dataset is None:
+        return date_span(bars, settings.span.start, settings.span.stop, "span")
+    if not isinstance(settings.windows, SplitWindows):
+        raise ConfigError(f"dataset: {settings.dataset} needs windows=split; windows.kind is {settings.windows.kind}")
+    return _split(settings.windows).spans(bars)[settings.dataset]
+
+
+def _split(windows: SplitWindows) -> SplitPlan:
+    return SplitPlan(
+        train=windows.train,
+        validation=windows.validation,
+        test=windows.test,
+        gap=Span.parse(windows.gap, "windows.gap"),
+    )
+
+
+def open_executor(cluster: ClusterSettings) -> Executor:
+    """Open the executor that ``cluster`` names; the caller closes it."""
+    if cluster.kind == "serial":
+        return SerialExecutor()
+    # Importing Ray takes a second; serial runs and single backtests do without.
+    from admf_ray.cluster.ray_executor import RayExecutor
+
+    address = (cluster.address or "auto") if cluster.kind == "existing" else None
+    return RayExecutor(cluster.workers, address)

@@ -1,0 +1,35 @@
+"""``+experiment=fingerprint``: what a run's tables come to, from the files themselves."""
+
+import json
+
+from rich.console import Console
+
+from admf_ray.app.settings import Settings
+from admf_ray.errors import ConfigError, ReproductionError
+from admf_ray.fingerprint import fingerprint_value
+from admf_ray.workflow import load_run
+
+__all__ = ["run"]
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Print the fingerprint of every table and one over all.
+
+    Raises
+    ------
+    ReproductionError
+        Where a table is no longer what the run's manifest says.
+    """
+    if settings.run is None:
+        raise ConfigError("run: which run? allowed: run=<dir>, for example run=runs/latest")
+    result = load_run(settings.run)
+    fingerprints = result.fingerprints()
+    for name, value in fingerprints.items():
+        console.print(f"{name:<12}{value}", highlight=False)
+    console.print(f"{'all':<12}{fingerprint_value(fingerprints)}", highlight=False)
+    assert result.directory is not None
+    recorded = json.loads((result.directory / "manifest.json").read_text())["fingerprints"]
+    changed = sorted(name for name in recorded | fingerprints if recorded.get(name) != fingerprints.get(name))
+    if changed:
+        raise ReproductionError(f"{settings.run}: no longer as the run left them: {', '.join(changed)}")
+    return 0

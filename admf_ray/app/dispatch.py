@@ -1,0 +1,26 @@
+"""From a checked configuration to the command that it asks for."""
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from admf_ray.app.commands import backtest, fingerprint, sweep, walkforward
+from admf_ray.app.settings import Settings
+from admf_ray.core.registry import unknown_name
+from admf_ray.errors import ConfigError
+
+__all__ = ["COMMANDS", "execute"]
+
+COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
+    "backtest": backtest.run,
+    "fingerprint": fingerprint.run,
+    "sweep": sweep.run,
+    "walkforward": walkforward.run,
+}
+
+
+def execute(settings: Settings, console: Console) -> int:
+    """Run the experiment's command; give the exit code."""
+    if settings.experiment not in COMMANDS:
+        raise ConfigError(f"experiment: {unknown_name('experiment', settings.experiment, sorted(COMMANDS))}")
+    return COMMANDS[settings.experiment](settings, console)

@@ -1,0 +1,252 @@
+"""The settings: the resolved configuration as frozen, checked values."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from admf_ray.core.bars import Adjustment
+from admf_ray.core.records import Boundary, FillPolicy, Sizing
+from admf_ray.core.registry import unknown_name
+from admf_ray.data import Dataset, Span
+from admf_ray.errors import ConfigError
+from admf_ray.optimize import OBJECTIVES
+
+__all__ = [
+    "ClusterSettings",
+    "DataSettings",
+    "Range",
+    "RollingWindows",
+    "Settings",
+    "SplitWindows",
+    "allowed_options",
+    "parse_settings",
+]
+
+_SPAN_FIELDS = ("train", "test", "step", "gap")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataSettings(_Section):
+    """``data``: see `admf_ray.data.request.DataRequest`."""
+
+    source: str = "sp500"
+    path: str | None = None
+    symbol: str | None = None
+    calendar: str | None = None
+    timezone: str = "UTC"
+    stamp: Literal["open", "close"] = "close"
+    adjust: Adjustment = "none"
+    periods_per_year: Annotated[float, Field(gt=0)] | None = None
+
+
+class RollingWindows(_Section):
+    """``windows`` of kind rolling or anchored: see `admf_ray.data.windows.WindowPlan`."""
+
+    kind: Literal["rolling", "anchored", "expanding"] = "rolling"
+    train: str = "4y"
+    test: str = "1y"
+    step: str | None = None
+    gap: str = "0b"
+    align: Literal["none", "month", "quarter", "year"] = "year"
+    allow_truncated_final: bool = False
+
+    @field_validator(*_SPAN_FIELDS)
+    @classmethod
+    def _is_span(cls, value: str | None, info: Any) -> str | None:
+        return value if value is None else str(Span.parse(value, f"windows.{info.field_name}"))
+
+    @field_validator("kind")
+    @classmethod
+    def _resolve_alias(cls, value: str) -> str:
+        return "anchored" if value == "expanding" else value
+
+
+class SplitWindows(_Section):
+    """``windows`` of kind split: the dates at which train, validation and test begin."""
+
+    kind: Literal["split"]
+    train: str | None = None
+    validation: str
+    test: str
+    gap: str = "0b"
+
+    @field_validator("gap")
+    @classmethod
+    def _is_span(cls, value: str) -> str:
+        return str(Span.parse(value, "windows.gap"))
+
+
+class SpanSettings(_Section):
+    """``span``: bars known after ``start`` and up to ``stop``."""
+
+    start: str | None = None
+    stop: str | None = None
+
+
+class Range(_Section):
+    """One searched parameter: low, low + step, ... up to high."""
+
+    low: float
+    high: float
+    step: float = 1.0
+
+
+class StrategySettings(_Section):
+    """``strategy``: a registered name, its parameters, and the space that a search goes through."""
+
+    name: str = "sma_cross"
+    params: Mapping[str, float] = {}
+    space: Mapping[str, Range | Sequence[float] | float] = {}
+
+
+class RiskSettings(_Section):
+    """``risk``: how a target becomes a quantity; see `admf_ray.risk.sizing`."""
+
+    sizing: Literal["fixed_quantity", "fixed_cash", "percent_equity"] = "percent_equity"
+    size: Annotated[float, Field(gt=0)] = 1.0
+    lot: Annotated[float, Field(ge=0)] = 1.0
+
+
+class ExecutionSettings(_Section):
+    """``execution``: when orders fill, what they cost, what ends a segment."""
+
+    fill: Literal["next_open", "close"] = "next_open"
+    boundary: Literal["flatten", "mark"] = "flatten"
+    commission_bps: Annotated[float, Field(ge=0)] = 1.0
+    commission_per_share: Annotated[float, Field(ge=0)] = 0.0
+    commission_minimum: Annotated[float, Field(ge=0)] = 0.0
+    commission_fixed: Annotated[float, Field(ge=0)] = 0.0
+    slippage_bps: Annotated[float, Field(ge=0, lt=10_000)] = 2.0
+    half_spread: Annotated[float, Field(ge=0)] = 0.0
+
+
+class PortfolioSettings(_Section):
+    """``portfolio``: initial cash, and the risk-free rate per year as a fraction."""
+
+    cash: Annotated[float, Field(gt=0)] = 100_000.0
+    risk_free: float = 0.0
+
+
+class SearchSettings(_Section):
+    """``search``: how candidates are made, and which may win."""
+
+    sampler: Literal["grid"] = "grid"
+    objective: str = "sharpe"
+    min_trades: Annotated[int, Field(ge=1)] = 1
+    constraints: Sequence[str] = ()
+
+    @field_validator("objective")
+    @classmethod
+    def _is_objective(cls, value: str) -> str:
+        if value not in OBJECTIVES:
+            raise ConfigError(f"search.objective: {unknown_name('objective', value, list(OBJECTIVES))}")
+        return value
+
+
+class ClusterSettings(_Section):
+    """``cluster``: where chunks are computed; never enters a result."""
+
+    kind: Literal["serial", "local", "existing"] = "serial"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    address: str | None = None
+    chunk_seconds: Annotated[float, Field(gt=0)] = 0.5
+
+
+class Settings(_Section):
+    """Everything that a run depends on."""
+
+    experiment: str
+    run_root: Path | None = None
+    run_name: str | None = None
+    run: Path | None = None
+    dataset: Dataset | None = None
+    span: SpanSettings = SpanSettings()
+    data: DataSettings = DataSettings()
+    windows: Annotated[RollingWindows | SplitWindows, Field(discriminator="kind")] = RollingWindows()
+    strategy: StrategySettings = StrategySettings()
+    risk: RiskSettings = RiskSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    portfolio: PortfolioSettings = PortfolioSettings()
+    search: SearchSettings = SearchSettings()
+    cluster: ClusterSettings = ClusterSettings()
+
+    @field_validator("run_root", "run")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("run_name")
+    @classmethod
+    def _one_name(cls, value: str | None) -> str | None:
+        if value is not None and (not value or "/" in value or value in {".", "..", "latest"}):
+            raise ConfigError(f"run_name: '{value}' is no name of a directory; allowed: letters, digits, - _ .")
+        return value
+
+    def plain(self) -> dict[str, Any]:
+        """Give the settings as plain values, for files and fingerprints."""
+        return self.model_dump(mode="json")
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """The fields of `admf_ray.engine.spec.AccountRules`."""
+        enums = {
+            "sizing": Sizing[self.risk.sizing.upper()],
+            "fill": FillPolicy[self.execution.fill.upper()],
+            "boundary": Boundary[self.execution.boundary.upper()],
+        }
+        return {**dict(self.risk), **dict(self.execution), **dict(self.portfolio), **enums}
+
+
+def allowed_options(path: Sequence[str]) -> list[str]:
+    """Give the names of the options below a path of option names, none where it is no section."""
+    models: list[type[BaseModel]] = [Settings]
+    for name in path:
+        models = [model for parent in models for model in _sections(parent, name)]
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _sections(parent: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    annotation = parent.model_fields[name].annotation if name in parent.model_fields else None
+    choices = getattr(annotation, "__args__", (annotation,))
+    return [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
+
+
+def parse_settings(values: Mapping[str, Any]) -> Settings:
+    """Check plain values and freeze them.
+
+    Raises
+    ------
+    ConfigError
+        One line for each option that is wrong: its path, what it is, what is allowed.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = dict.fromkeys(_wording(detail) for detail in error.errors())
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _wording(detail: ErrorDetails) -> str:
+    location = [str(part) for part in detail["loc"]]
+    if location[0] == "windows" and len(location) > 2:
+        del location[1]
+    if location[:2] == ["strategy", "space"]:
+        location = location[:3]
+        what = f"{detail['input']!r}; allowed: a number, a list of numbers, or low, high and step"
+        return f"{'.'.join(location)}: {what}"
+    path = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: {unknown_name('option', location[-1], allowed_options(location[:-1]))}"
+    if detail["type"] == "missing":
+        return f"{path}: is missing"
+    if detail["type"].startswith("union_tag"):
+        kinds = ["rolling", "anchored", "expanding", "split"]
+        return f"windows.kind: {unknown_name('kind of windows', str(detail['ctx'].get('tag')), kinds)}"
+    allowed = detail["msg"].removeprefix("Input should be ").replace("Input should ", "")
+    return f"{path}: {detail['input']!r} is not allowed; allowed: {allowed}"

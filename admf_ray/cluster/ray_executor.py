@@ -1,0 +1,146 @@
+"""The executor that computes on Ray hosts, on this machine or on a cluster."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from admf_ray._types import ChunkDone
+from admf_ray.cluster.host import Host
+from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+
+__all__ = ["RayExecutor"]
+
+_IN_FLIGHT = 2
+_HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+
+
+class RayExecutor:
+    """Computes chunks on one Ray actor per CPU; see `admf_ray._types.Executor`.
+
+    The driver owns the shared bundles and hands out at most two chunks a host at a time, so that none waits for the
+    next and slow hosts are given less.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Hosts; by default one for each CPU that this process (or the cluster) may use.
+    address : str, optional
+        Of an existing cluster (``auto`` finds one on this machine). Without it a Ray of its own is started on this
+        machine, and stopped by `close`.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no cluster at the address.
+    """
+
+    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        if address is None:
+            count = workers or len(os.sched_getaffinity(0))
+            ray.init(
+                address="local",
+                num_cpus=count,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        else:
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            except ConnectionError as error:
+                raise ConfigError(f"cluster.address: no Ray cluster at '{address}': {error}") from None
+            count = workers or int(ray.cluster_resources().get("CPU", 1))
+        actor = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
+        self._hosts = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
+
+    @property
+    def workers(self) -> int:
+        """Number of hosts."""
+        return len(self._hosts)
+
+    def share(self, bundle: Mapping[str, Any]) -> object:
+        """Put the bundle into the object store once; hosts on a machine read it without a copy.
+
+        Raises
+        ------
+        CapacityError
+            Where it is larger than the object store.
+        """
+        size = sum(value.nbytes for value in bundle.values() if isinstance(value, np.ndarray))
+        store = int(ray.cluster_resources().get("object_store_memory", 0))
+        if size > store:
+            raise CapacityError(f"the shared data takes {size / 1e6:.0f} MB, the object store holds {store / 1e6:.0f} MB")
+        return ray.put(dict(bundle))
+
+    def map(
+        self,
+        function: str,
+        chunks: Iterable[Any],
+        shared: object,
+        on_done: Callable[[ChunkDone], None] | None = None,
+    ) -> list[Any]:
+        """Compute every chunk on some host; results in the order of the chunks.
+
+        Raises
+        ------
+        ChunkError
+            Where the function raised (with its traceback) or a host died.
+        AdmfError
+            The function's own, as it was raised.
+        """
+        todo = enumerate(chunks)
+        results: dict[int, Any] = {}
+        flying: dict[Any, tuple[int, Any, str]] = {}
+        free = [name for _ in range(_IN_FLIGHT) for name in self._hosts]
+        while True:
+            while free and (following := next(todo, None)) is not None:
+                index, chunk = following
+                name = free.pop(0)
+                flying[self._hosts[name].run.remote(function, chunk, shared)] = (index, chunk, name)
+            if not flying:
+                return [results[index] for index in range(len(results))]
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1)
+            for reference in ready:
+                index, chunk, name = flying.pop(reference)
+                results[index], seconds = self._get(reference, chunk, name)
+                free.append(name)
+                if on_done:
+                    on_done(ChunkDone(index, chunk, seconds, name))
+
+    @staticmethod
+    def _get(reference: Any, chunk: Any, host: str) -> tuple[Any, float]:
+        try:
+            result, seconds = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, AdmfError):
+                raise error.cause from None
+            raise ChunkError(f"chunk {chunk} failed on {host}:\n{error.traceback_str}") from None
+        except ray.exceptions.RayActorError as error:
+            raise ChunkError(f"{host} died while it computed chunk {chunk}: {error}") from None
+        return result, seconds
+
+    def close(self) -> None:
+        """Stop the hosts, and leave (or stop, where it was started here) Ray."""
+        for host in self._hosts.values():
+            ray.kill(host)
+        self._hosts = {}
+        ray.shutdown()
+
+    def __enter__(self) -> Self:
+        """Give the executor itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()

@@ -1,0 +1,49 @@
+"""The executor that computes in this process: tests, debugging, small work."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, cast
+
+from admf_ray._types import ChunkDone
+from admf_ray.cluster.functions import call
+
+__all__ = ["SerialExecutor"]
+
+
+class SerialExecutor:
+    """Computes one chunk after the other in the driver; see `admf_ray._types.Executor`."""
+
+    workers = 1
+
+    def share(self, bundle: Mapping[str, Any]) -> object:
+        """Give the bundle itself."""
+        return bundle
+
+    def map(
+        self,
+        function: str,
+        chunks: Iterable[Any],
+        shared: object,
+        on_done: Callable[[ChunkDone], None] | None = None,
+    ) -> list[Any]:
+        """Compute every chunk; results in their order."""
+        results = []
+        for index, chunk in enumerate(chunks):
+            result, seconds = call(function, chunk, cast(Mapping[str, Any], shared))
+            results.append(result)
+            if on_done:
+                on_done(ChunkDone(index, chunk, seconds, "driver"))
+        return results
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+    def __enter__(self) -> Self:
+        """Give the executor itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()

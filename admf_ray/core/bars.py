@@ -1,0 +1,115 @@
+"""Price bars: a panel of symbols x time (SEMANTICS 1)."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.errors import DataError
+from admf_ray.fingerprint import fingerprint_columns
+
+__all__ = ["FIELDS", "Adjustment", "Bars", "Field"]
+
+Field = Literal["open", "high", "low", "close", "volume"]
+FIELDS: tuple[Field, ...] = ("open", "high", "low", "close", "volume")
+"""The raw fields, in the order of their rows in the hub."""
+
+Adjustment = Literal["none", "splits", "total_return"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Bars of one or several symbols, aligned by the moment at which they are known.
+
+    Arrays are C-contiguous and read-only. A bar with any of open, high, low and close missing is a missing bar of its
+    symbol: all four become NaN.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+    known_at : int64 array, shape [time]
+        Nanoseconds UTC at which the bar is complete, strictly increasing.
+    open, high, low, close, volume : float64 array, shape [symbol, time]
+        Prices in the quote currency; volume in shares or contracts, NaN where unknown.
+    session : int32 array, shape [time]
+        Number of the trading session, never falling.
+    covers_until : int
+        Nanoseconds UTC before which no further bar can appear: when the next bar is due.
+    periods_per_year : float
+        Bars in a year, declared by the source; annualizes returns.
+    adjustment : {"none", "splits", "total_return"}
+    calendar : str or None
+        Name of the exchange calendar, None for round the clock.
+
+    Raises
+    ------
+    DataError
+        Where shapes disagree, times do not increase or there is no bar.
+    """
+
+    symbols: tuple[str, ...]
+    known_at: npt.NDArray[np.int64]
+    open: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    close: npt.NDArray[np.float64]
+    volume: npt.NDArray[np.float64]
+    session: npt.NDArray[np.int32]
+    covers_until: int
+    periods_per_year: float
+    adjustment: Adjustment = "none"
+    calendar: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check shapes and order, settle missing bars, make every array read-only."""
+        known_at = _frozen(self.known_at, np.int64)
+        shape = (len(self.symbols), len(known_at))
+        if not self.symbols or not len(known_at):
+            raise DataError("bars are empty: at least one symbol and one bar are needed")
+        if np.any(np.diff(known_at) <= 0):
+            at = int(np.argmax(np.diff(known_at) <= 0)) + 1
+            raise DataError(f"bar {at} is not after bar {at - 1}: known_at must increase strictly")
+        if self.covers_until <= known_at[-1]:
+            raise DataError("covers_until must lie after the last bar")
+        if not self.periods_per_year > 0:
+            raise DataError(f"periods_per_year is {self.periods_per_year}; it must be above 0")
+        object.__setattr__(self, "known_at", known_at)
+        object.__setattr__(self, "session", _frozen(self.session, np.int32))
+        prices: dict[str, npt.NDArray[np.float64]] = {name: np.asarray(getattr(self, name), float) for name in FIELDS}
+        for name, values in [*prices.items(), ("session", np.broadcast_to(self.session, shape))]:
+            if values.shape != shape:
+                raise DataError(f"{name} has shape {values.shape}, [symbol, time] is {shape}")
+        missing = np.isnan(prices["open"] + prices["high"] + prices["low"] + prices["close"])
+        for name, values in prices.items():
+            if name != "volume" and np.any(np.isnan(values) != missing):
+                values = np.where(missing, np.nan, values)
+            object.__setattr__(self, name, _frozen(values, np.float64))
+
+    def __len__(self) -> int:
+        """Give the number of bars in time."""
+        return len(self.known_at)
+
+    def head(self, stop: int) -> "Bars":
+        """Give the bars before index ``stop``, as views."""
+        cut: dict[str, Any] = {name: getattr(self, name)[:, :stop] for name in FIELDS}
+        until = int(self.known_at[stop]) if stop < len(self) else self.covers_until
+        return replace(self, known_at=self.known_at[:stop], session=self.session[:stop], covers_until=until, **cut)
+
+    def fingerprint(self) -> str:
+        """Hash the content: symbols, times, prices, sessions, adjustment and bars per year (SHA-256)."""
+        columns: dict[str, npt.NDArray[Any]] = {"symbols": np.array(self.symbols), "known_at": self.known_at}
+        columns |= {name: getattr(self, name) for name in FIELDS}
+        columns |= {
+            "session": self.session,
+            "adjustment": np.array([self.adjustment]),
+            "periods_per_year": np.array([float(self.periods_per_year)]),
+        }
+        return fingerprint_columns(columns)
+
+
+def _frozen(values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
+    """Give a C-contiguous array that cannot be written through this reference."""
+    array = np.ascontiguousarray(values, dtype=dtype).view()
+    array.flags.writeable = False
+    return array

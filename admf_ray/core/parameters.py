@@ -1,0 +1,158 @@
+"""Parameters of registered parts, and constraints between them."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.registry import unknown_name
+from admf_ray.errors import ConfigError
+
+__all__ = ["Parameter", "complete", "satisfied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number that a registered part takes.
+
+    Attributes
+    ----------
+    name : str
+    default : float
+    low, high : float
+        Inclusive bounds.
+    kind : {"int", "float"}
+    """
+
+    name: str
+    default: float
+    low: float
+    high: float
+    kind: Literal["int", "float"] = "int"
+
+    def check(self, value: float, where: str) -> float:
+        """Give the value as a float, or refuse it.
+
+        Parameters
+        ----------
+        value : float
+        where : str
+            Path of the option, for the message.
+
+        Raises
+        ------
+        ConfigError
+            Where the value is no finite number of the kind within the bounds.
+        """
+        allowed = f"allowed: {self.kind} from {self.low:g} to {self.high:g}"
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            raise ConfigError(f"{where}: {value!r} is not a number; {allowed}")
+        if self.kind == "int" and value != int(value):
+            raise ConfigError(f"{where}: {value!r} is not a whole number; {allowed}")
+        if not self.low <= value <= self.high:
+            raise ConfigError(f"{where}: {value!r} is out of bounds; {allowed}")
+        return float(value)
+
+
+def complete(parameters: Sequence[Parameter], given: Mapping[str, float], where: str) -> dict[str, float]:
+    """Fill defaults in and check every value and name.
+
+    Examples
+    --------
+    >>> complete([Parameter("period", 20, 1, 500)], {}, "strategy.params")
+    {'period': 20.0}
+    """
+    names = [parameter.name for parameter in parameters]
+    for name in given:
+        if name not in names:
+            raise ConfigError(f"{where}.{name}: {unknown_name('parameter', name, names)}")
+    return {
+        parameter.name: parameter.check(given.get(parameter.name, parameter.default), f"{where}.{parameter.name}")
+        for parameter in parameters
+    }
+
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+    ast.Not: np.logical_not,
+    ast.And: np.logical_and,
+    ast.Or: np.logical_or,
+}
+
+
+def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
+    """Say which rows obey a constraint.
+
+    Parameters
+    ----------
+    constraint : str
+        Comparison of parameters and numbers with ``< <= > >= == !=``, ``+ - * /``, ``and or not`` and parentheses.
+        Nothing else is evaluated.
+    columns : mapping of str to float64 array, shape [row]
+
+    Returns
+    -------
+    bool array, shape [row]
+
+    Raises
+    ------
+    ConfigError
+        Where the text is no such expression or names something unknown.
+
+    Examples
+    --------
+    >>> satisfied("fast < slow", {"fast": np.array([5.0, 9.0]), "slow": np.array([8.0, 8.0])}).tolist()
+    [True, False]
+    """
+    rows = len(next(iter(columns.values())))
+
+    def value(node: ast.AST) -> Any:
+        match node:
+            case ast.Expression(body=body):
+                return value(body)
+            case ast.Name(id=name):
+                if name not in columns:
+                    raise ConfigError(f"constraint '{constraint}': {unknown_name('parameter', name, list(columns))}")
+                return columns[name]
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return number
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(left), value(right))
+            case ast.BoolOp(op=op, values=values):
+                parts = [value(part) for part in values]
+                result = parts[0]
+                for part in parts[1:]:
+                    result = _OPERATORS[type(op)](result, part)
+                return result
+            case ast.Compare(left=left, ops=ops, comparators=comparators) if all(type(op) in _OPERATORS for op in ops):
+                terms = [value(left), *map(value, comparators)]
+                result = _OPERATORS[type(ops[0])](terms[0], terms[1])
+                for op, one, other in zip(ops[1:], terms[1:-1], terms[2:], strict=True):
+                    result = np.logical_and(result, _OPERATORS[type(op)](one, other))
+                return result
+        raise ConfigError(
+            f"constraint '{constraint}' is not allowed; allowed: parameters ({', '.join(columns)}), numbers, "
+            "< <= > >= == !=, + - * /, and, or, not"
+        )
+
+    try:
+        tree = ast.parse(constraint, mode="eval")
+    except SyntaxError as error:
+        raise ConfigError(f"constraint '{constraint}' is no expression: {error.msg}") from None
+    return np.broadcast_to(np.asarray(value(tree), dtype=bool), (rows,))

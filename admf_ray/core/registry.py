@@ -1,0 +1,65 @@
+"""Registries: names to entries, one registry for each family of parts."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Generic, Protocol, TypeVar
+
+from admf_ray.errors import ConfigError
+
+__all__ = ["Registry", "unknown_name"]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
+
+
+def unknown_name(what: str, name: str, allowed: list[str]) -> str:
+    """Word the refusal of a name: what it is, what is allowed, and what was probably meant."""
+    close = get_close_matches(name, allowed, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"no {what} is named '{name}'{hint}; allowed: {', '.join(allowed) or 'none'}"
+
+
+class Registry(Generic[Entry]):
+    """The entries of one family, by name.
+
+    Parameters
+    ----------
+    family : str
+        What an entry is, in the singular; used in messages.
+    """
+
+    def __init__(self, family: str) -> None:
+        self._family = family
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> Entry:
+        """Register an entry; its name must be free.
+
+        Raises
+        ------
+        ConfigError
+            Where another entry has the name.
+        """
+        if entry.name in self._entries:
+            raise ConfigError(f"two entries of family {self._family} are named '{entry.name}'")
+        self._entries[entry.name] = entry
+        return entry
+
+    def __getitem__(self, name: str) -> Entry:
+        """Give the entry of that name, or a `ConfigError` that lists the names there are."""
+        if name not in self._entries:
+            raise ConfigError(unknown_name(self._family, name, self.names()))
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Go through the entries by name."""
+        return (self._entries[name] for name in self.names())
+
+    def names(self) -> list[str]:
+        """Give all names, sorted."""
+        return sorted(self._entries)

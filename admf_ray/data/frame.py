@@ -1,0 +1,143 @@
+"""From a table of bars, as some source has it, to `Bars`."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.data.calendar import DAY, session_table
+from admf_ray.data.request import DataRequest
+from admf_ray.data.sanity import check_bars
+from admf_ray.errors import DataError
+
+__all__ = ["bars_from_frame"]
+
+_TIME_NAMES = ("known_at", "timestamp", "datetime", "date", "time")
+_MISSING = ("", "nan", "na", "n/a", "null", "none")
+_OFFSET = r"(?i)(z|[+-]\d{2}:?\d{2})$"
+
+
+def bars_from_frame(frame: pl.DataFrame, request: DataRequest, origin: str) -> Bars:
+    """Make bars of a table.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        A time column (``date``, ``time``, ``datetime``, ``timestamp`` or ``known_at``), ``open``, ``high``, ``low``,
+        ``close`` and, if there is one, ``volume``; in any case of letters, others are left aside.
+    request : DataRequest
+    origin : str
+        File or source, for messages.
+
+    Raises
+    ------
+    DataError
+        Names the column, bar and rule.
+    """
+    names = {name.strip().lower(): name for name in frame.columns}
+    time_name = next((name for name in _TIME_NAMES if name in names), None)
+    lacking = [name for name in FIELDS[:4] if name not in names]
+    if time_name is None or lacking:
+        wanted = [*([] if time_name else [f"a time ({', '.join(_TIME_NAMES)})"]), *lacking]
+        raise DataError(
+            f"{origin}: no column for {', '.join(wanted)}; found: {', '.join(frame.columns)}; "
+            "needed: date, open, high, low, close (volume if there is one)"
+        )
+    if frame.is_empty():
+        raise DataError(f"{origin}: there is no bar in it")
+    stamps = frame[names[time_name]]
+    columns = {name: _numbers(frame[names[name]], name, stamps, origin) for name in FIELDS if name in names}
+    columns.setdefault("volume", np.full(len(frame), np.nan))
+    moments, date_only = _moments(stamps, request, origin)
+    sessions = session_table(request.calendar, int(moments.min()), int(moments.max())) if request.calendar else None
+    spacing = _usual_spacing(moments)
+    if not date_only:
+        known_at = moments + (spacing if request.stamp == "open" else 0)
+    elif sessions:
+        known_at = sessions.closes_of(moments, origin)
+    else:
+        known_at = moments + DAY
+    check_bars(origin, [str(stamp) for stamp in stamps], known_at, columns)
+    if sessions:
+        session = sessions.numbers(known_at)
+        covers_until = sessions.next_close(int(known_at[-1])) if date_only else int(known_at[-1]) + spacing
+    else:
+        days = (known_at - 1) // DAY
+        session = (days - days[0]).astype(np.int32)
+        covers_until = int(known_at[-1]) + spacing
+    periods = request.periods_per_year
+    if periods is None:
+        if sessions is None:
+            raise DataError(f"{origin}: how many bars a year has is not known; set data.calendar or data.periods_per_year")
+        periods = sessions.sessions_per_year * float(np.median(np.unique(session, return_counts=True)[1]))
+    return Bars(
+        symbols=(request.symbol or origin.split("/")[-1].split(".")[0],),
+        known_at=known_at,
+        session=session,
+        covers_until=covers_until,
+        periods_per_year=periods,
+        adjustment=request.adjust,
+        calendar=request.calendar,
+        **{name: columns[name][np.newaxis] for name in FIELDS},
+    )
+
+
+def _numbers(column: pl.Series, name: str, stamps: pl.Series, origin: str) -> npt.NDArray[np.float64]:
+    """Read a column as floats, NaN where it says that a value is missing."""
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        numbers = text.cast(pl.Float64, strict=False)
+        wrong = numbers.is_null() & text.is_not_null() & ~text.str.to_lowercase().is_in(_MISSING)
+        if wrong.any():
+            row = int(wrong.arg_max() or 0)
+            raise DataError(f"{origin}: bar {stamps[row]} (row {row + 1}): {name} is no number: '{column[row]}'")
+    elif column.dtype.is_numeric():
+        numbers = column.cast(pl.Float64)
+    else:
+        raise DataError(f"{origin}: column {name} holds {column.dtype}, not numbers")
+    return numbers.fill_null(np.nan).to_numpy().astype(np.float64)
+
+
+def _moments(stamps: pl.Series, request: DataRequest, origin: str) -> tuple[npt.NDArray[np.int64], bool]:
+    """Give stamps as nanoseconds UTC, and whether they are dates without a time of day."""
+    parsed = stamps
+    if stamps.dtype == pl.String:
+        text = stamps.str.strip_chars()
+        if text.str.contains(r"^\d{4}-\d{2}-\d{2}$").all():
+            parsed = text.str.to_date("%Y-%m-%d", strict=False)
+        else:
+            aware = text.str.contains(_OFFSET)
+            if aware.any() and not aware.all():
+                raise DataError(f"{origin}: some times carry an offset and some do not")
+            try:
+                parsed = text.str.to_datetime(
+                    strict=False, time_unit="ns", time_zone="UTC" if aware.any() else None, ambiguous="null"
+                )
+            except pl.exceptions.PolarsError:
+                parsed = pl.Series(stamps.name, [None] * len(stamps), dtype=pl.Datetime("ns"))
+    elif not stamps.dtype.is_temporal():
+        raise DataError(f"{origin}: column {stamps.name} holds {stamps.dtype}, not dates or times")
+    if parsed.is_null().any():
+        row = int(parsed.is_null().arg_max() or 0)
+        raise DataError(
+            f"{origin}: row {row + 1}: '{stamps[row]}' is no date or time; "
+            "allowed: 2018-12-31, 2018-12-31 16:00:00, 2018-12-31T16:00:00+00:00"
+        )
+    date_only = parsed.dtype == pl.Date
+    moments = parsed.cast(pl.Datetime("ns")) if date_only else parsed
+    if not date_only and getattr(parsed.dtype, "time_zone", None) is None:
+        try:
+            moments = moments.dt.replace_time_zone(request.timezone)
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{origin}: times cannot be read in data.timezone={request.timezone}: {error}") from None
+    return moments.dt.epoch("ns").to_numpy().astype(np.int64), date_only
+
+
+def _usual_spacing(moments: npt.NDArray[np.int64]) -> int:
+    """Give the most common distance between neighbours, the smaller one of equals; a day for a single bar."""
+    steps = np.diff(moments)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return DAY
+    values, counts = np.unique(steps, return_counts=True)
+    return int(values[np.argmax(counts)])

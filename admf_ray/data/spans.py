@@ -1,0 +1,160 @@
+"""Lengths of time, in bars or in calendar units, and positions on the axis of a series."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.bars import Bars
+from admf_ray.data.calendar import DAY
+from admf_ray.errors import ConfigError
+
+__all__ = ["Position", "Span", "TimeAxis", "parse_date"]
+
+_UNITS = {"b": "bars", "d": "days", "w": "weeks", "mo": "months", "q": "quarters", "y": "years"}
+_MONTHS = {"mo": 1, "q": 3, "y": 12}
+_DAYS = {"d": 1, "w": 7}
+
+Position = int | np.datetime64
+"""A bar index, or a moment: bars known at it or before lie before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time.
+
+    Attributes
+    ----------
+    count : int
+    unit : {"b", "d", "w", "mo", "q", "y"}
+        Bars, days, weeks, months, quarters, years.
+
+    Examples
+    --------
+    >>> Span.parse("3mo", "windows.test")
+    Span(count=3, unit='mo')
+    >>> str(Span.parse("63b", "windows.test"))
+    '63b'
+    """
+
+    count: int
+    unit: str
+
+    def __str__(self) -> str:
+        """Give the text form."""
+        return f"{self.count}{self.unit}"
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> "Span":
+        """Read the text form.
+
+        Raises
+        ------
+        ConfigError
+            Names the option and what is allowed.
+        """
+        match = re.fullmatch(r"\s*(\d+)\s*(b|d|w|mo|q|y)\s*", str(text))
+        if not match:
+            units = ", ".join(f"{unit} ({name})" for unit, name in _UNITS.items())
+            raise ConfigError(f"{where}: '{text}' is no span; allowed: a whole number and a unit: {units}; e.g. 4y, 63b")
+        return cls(int(match[1]), match[2])
+
+    def times(self, factor: int) -> "Span":
+        """Give the span that many times over."""
+        return Span(self.count * factor, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """Bar indices and moments of one series, and walking along them.
+
+    Attributes
+    ----------
+    known_at : int64 array, shape [time]
+    covers_until : int
+        Nanoseconds UTC when the next bar is due.
+    """
+
+    known_at: npt.NDArray[np.int64]
+    covers_until: int
+
+    @classmethod
+    def of(cls, bars: Bars) -> "TimeAxis":
+        """Give the axis of bars."""
+        return cls(bars.known_at, bars.covers_until)
+
+    def anchor(self, align: str) -> np.datetime64:
+        """Give where the first window may begin.
+
+        Parameters
+        ----------
+        align : {"none", "month", "quarter", "year"}
+            ``none``: midnight (UTC) of the first bar's day. Otherwise the beginning of the first whole period: the
+            first bar's own one if no longer gap than the longest one inside the data separates the two.
+        """
+        first = np.datetime64(int(self.known_at[0]) - 1, "ns")
+        if align == "none":
+            return first.astype("datetime64[D]").astype("datetime64[ns]")
+        months = {"month": 1, "quarter": 3, "year": 12}[align]
+        number = int(first.astype("datetime64[M]").astype(np.int64)) // months * months
+        begin = np.datetime64(number, "M").astype("datetime64[ns]")
+        longest = int(np.diff(self.known_at).max()) if len(self.known_at) > 1 else DAY
+        if int((first - begin).astype(np.int64)) > longest:
+            begin = np.datetime64(number + months, "M").astype("datetime64[ns]")
+        return begin
+
+    def index(self, position: Position) -> int:
+        """Give the first bar at or after a position; the number of bars where it lies beyond them."""
+        if isinstance(position, np.datetime64):
+            moment = position.astype("datetime64[ns]").astype(np.int64)
+            return int(np.searchsorted(self.known_at, moment, side="right"))
+        return position
+
+    def is_covered(self, position: Position) -> bool:
+        """Say whether the series holds every bar before a position."""
+        if isinstance(position, np.datetime64):
+            return int(position.astype("datetime64[ns]").astype(np.int64)) < self.covers_until
+        return position <= len(self.known_at)
+
+    def shift(self, position: Position, span: Span) -> Position:
+        """Walk from a position by a span; months keep the day of the month where there is one."""
+        if span.count == 0:
+            return position
+        if span.unit == "b":
+            return self.index(position) + span.count
+        moment = position if isinstance(position, np.datetime64) else self._moment(position)
+        if span.unit in _DAYS:
+            return moment + np.timedelta64(span.count * _DAYS[span.unit], "D")
+        month = moment.astype("datetime64[M]")
+        later = month + np.timedelta64(span.count * _MONTHS[span.unit], "M")
+        into = moment - month.astype("datetime64[ns]")
+        last_day = (later + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+        of_day = moment - moment.astype("datetime64[D]").astype("datetime64[ns]")
+        latest = last_day.astype("datetime64[ns]") + of_day
+        return min(later.astype("datetime64[ns]") + into, latest)
+
+    def _moment(self, index: int) -> np.datetime64:
+        if index <= 0:
+            return self.anchor("none")
+        if index > len(self.known_at):
+            return np.datetime64(self.covers_until, "ns")
+        return np.datetime64(int(self.known_at[index - 1]), "ns")
+
+
+def parse_date(text: object, where: str) -> np.datetime64:
+    """Read a date or time of an option, in UTC where it carries no offset.
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what is allowed.
+    """
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ConfigError(f"{where}: '{text}' is no date; allowed: 2011-01-01 or 2011-01-01T21:00:00") from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(moment, "ns")

@@ -1,0 +1,240 @@
+"""Windows: a train span and the test span after it, cut out of a series again and again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from admf_ray.core.bars import Bars
+from admf_ray.data.spans import Position, Span, TimeAxis, parse_date
+from admf_ray.errors import AdmfError, ConfigError
+
+__all__ = ["DATASETS", "Dataset", "Separation", "SplitPlan", "Window", "WindowPlan", "date_span"]
+
+Dataset = Literal["train", "validation", "test"]
+DATASETS: tuple[Dataset, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window; all spans are half-open, in bars.
+
+    Attributes
+    ----------
+    index : int
+    train_start, train_stop : int
+    test_start, test_stop : int
+    """
+
+    index: int
+    train_start: int
+    train_stop: int
+    test_start: int
+    test_stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPlan:
+    """Rolling or anchored windows.
+
+    Rolling, with a step of one test span (``-`` train, ``#`` test)::
+
+        window 0  ----##
+        window 1    ----##
+        window 2      ----##
+
+    Anchored: the train span always begins at the first bar and grows.
+
+    Attributes
+    ----------
+    kind : {"rolling", "anchored"}
+    train, test, step, gap : Span
+        The gap lies between train and test and is in neither.
+    align : {"none", "month", "quarter", "year"}
+        Where the first window begins; see `TimeAxis.anchor`.
+    allow_truncated_final : bool
+        Whether a last test span that the data does not fill is kept.
+    """
+
+    kind: Literal["rolling", "anchored"]
+    train: Span
+    test: Span
+    step: Span
+    gap: Span
+    align: str = "none"
+    allow_truncated_final: bool = False
+
+    def cut(self, bars: Bars) -> tuple[Window, ...]:
+        """Cut the windows out of a series.
+
+        Raises
+        ------
+        ConfigError
+            Where there is no window, a span is empty or test spans overlap; shows the arithmetic.
+        """
+        axis = TimeAxis.of(bars)
+        for name in ("train", "test", "step"):
+            if getattr(self, name).count == 0:
+                raise ConfigError(f"windows.{name}: {getattr(self, name)} is empty; allowed: at least 1 of a unit")
+        anchor = axis.anchor(self.align)
+        windows: list[Window] = []
+        while True:
+            shift = self.step.times(len(windows))
+            start: Position = anchor if self.kind == "anchored" else axis.shift(anchor, shift)
+            train_stop = axis.shift(start, self.train)
+            if self.kind == "anchored":
+                train_stop = axis.shift(train_stop, shift)
+            test_start = axis.shift(train_stop, self.gap)
+            test_stop = axis.shift(test_start, self.test)
+            complete = axis.is_covered(test_stop)
+            if not complete and not (self.allow_truncated_final and axis.index(test_start) < len(bars)):
+                break
+            stop = min(axis.index(test_stop), len(bars))
+            spans = (axis.index(start), axis.index(train_stop), axis.index(test_start), stop)
+            windows.append(self._checked(Window(len(windows), *spans), windows, bars))
+            if not complete:
+                break
+        if not windows:
+            raise ConfigError(self._too_long(axis, bars, train_stop, test_start, test_stop))
+        return tuple(windows)
+
+    def _checked(self, window: Window, before: Sequence[Window], bars: Bars) -> Window:
+        for name, length, least in (
+            ("train", window.train_stop - window.train_start, 2),
+            ("test", window.test_stop - window.test_start, 1),
+        ):
+            if length < least:
+                raise ConfigError(
+                    f"windows.{name}: {getattr(self, name)} holds {length} bar(s) in window {window.index}; "
+                    f"allowed: spans of at least {least}"
+                )
+        if before and window.test_start < before[-1].test_stop:
+            overlap = before[-1].test_stop - window.test_start
+            raise ConfigError(
+                f"windows.step: {self.step} is shorter than windows.test: {self.test}, so that test spans overlap "
+                f"(windows {window.index - 1} and {window.index} share {overlap} bars); allowed: step >= test"
+            )
+        return window
+
+    def _too_long(
+        self, axis: TimeAxis, bars: Bars, train_stop: Position, test_start: Position, test_stop: Position
+    ) -> str:
+        ends = [position if isinstance(position, np.datetime64) else f"bar {position}" for position in (
+            train_stop, test_start, test_stop)]
+        shown = [str(end)[:10] for end in ends]
+        first, last = (str(np.datetime64(int(moment), "ns"))[:10] for moment in (bars.known_at[0], bars.known_at[-1]))
+        return (
+            f"windows: train {self.train} + gap {self.gap} + test {self.test} do not fit the data: train would end "
+            f"{shown[0]}, test would go from {shown[1]} to {shown[2]}, but there are {len(bars)} bars from {first} to "
+            f"{last}; allowed: shorter spans, or windows.allow_truncated_final=true"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPlan:
+    """One train, one validation and one test span, each from its date to the next one's.
+
+    Attributes
+    ----------
+    train, validation, test : str or None
+        Dates; None for train is the first bar.
+    gap : Span
+        Dropped before validation and before test.
+    """
+
+    train: str | None
+    validation: str
+    test: str
+    gap: Span
+
+    def spans(self, bars: Bars) -> dict[Dataset, tuple[int, int]]:
+        """Give the half-open span of each data set, in bars.
+
+        Raises
+        ------
+        ConfigError
+            Where the dates are not in order or a span holds fewer than 2 bars; shows how many each holds.
+        """
+        axis = TimeAxis.of(bars)
+        starts = [axis.index(parse_date(self.train, "windows.train")) if self.train else 0]
+        starts += [axis.index(parse_date(getattr(self, name), f"windows.{name}")) for name in DATASETS[1:]]
+        begins = [starts[0], *(axis.index(axis.shift(start, self.gap)) for start in starts[1:])]
+        spans = dict(zip(DATASETS, zip(begins, [*starts[1:], len(bars)], strict=True), strict=True))
+        if any(stop - start < 2 for start, stop in spans.values()):
+            held = ", ".join(f"{name} {max(stop - start, 0)} bars" for name, (start, stop) in spans.items())
+            first, last = (str(np.datetime64(int(at), "ns"))[:10] for at in (bars.known_at[0], bars.known_at[-1]))
+            raise ConfigError(
+                f"windows: the dates train={self.train or 'first bar'}, validation={self.validation}, test={self.test} "
+                f"with gap {self.gap} leave {held}; allowed: dates in this order, 2 bars or more each, between "
+                f"{first} and {last}"
+            )
+        return spans
+
+    def window(self, bars: Bars, dataset: Dataset) -> Window:
+        """Give the window that trains on the train span and tests on another data set."""
+        if dataset == "train":
+            raise ConfigError("dataset: train cannot be tested after training on it; allowed: validation, test")
+        spans = self.spans(bars)
+        return Window(0, *spans["train"], *spans[dataset])
+
+
+def date_span(bars: Bars, start: object, stop: object, where: str) -> tuple[int, int]:
+    """Give the half-open span of bars known after ``start`` and up to ``stop``; None leaves an end open.
+
+    Raises
+    ------
+    ConfigError
+        Where fewer than 2 bars lie between.
+    """
+    axis = TimeAxis.of(bars)
+    first = 0 if start is None else axis.index(parse_date(start, f"{where}.start"))
+    last = len(bars) if stop is None else axis.index(parse_date(stop, f"{where}.stop"))
+    if last - first < 2:
+        raise ConfigError(f"{where}: from {start} to {stop} there are {max(last - first, 0)} bars; allowed: 2 or more")
+    return first, last
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """Proof that no test bar was seen in training, made by looking at the windows themselves.
+
+    Attributes
+    ----------
+    windows : int
+    train_bars, test_bars : int
+        In all windows.
+    smallest_gap : int
+        Bars between a train span and its test span, at least.
+    """
+
+    windows: int
+    train_bars: int
+    test_bars: int
+    smallest_gap: int
+
+    @classmethod
+    def prove(cls, windows: Sequence[Window], bars: Bars) -> "Separation":
+        """Check every window.
+
+        Each train span lies wholly before its test span, in time as well as in bars; test spans are in order and
+        share no bar; nothing reaches beyond the data.
+
+        Raises
+        ------
+        AdmfError
+            Names the first window that violates it.
+        """
+        for window, following in zip(windows, [*windows[1:], None], strict=True):
+            spans = (0, window.train_start, window.train_stop - 1, window.test_start, window.test_stop - 1, len(bars) - 1)
+            ordered = spans[0] <= spans[1] <= spans[2] < spans[3] <= spans[4] <= spans[5]
+            if not ordered or bars.known_at[spans[2]] >= bars.known_at[spans[3]]:
+                raise AdmfError(f"window {window.index} is not in order: {window}")
+            if following is not None and following.test_start < window.test_stop:
+                raise AdmfError(f"the test spans of windows {window.index} and {following.index} overlap")
+        return cls(
+            windows=len(windows),
+            train_bars=sum(window.train_stop - window.train_start for window in windows),
+            test_bars=sum(window.test_stop - window.test_start for window in windows),
+            smallest_gap=min(window.test_start - window.train_stop for window in windows),
+        )

@@ -1,0 +1,109 @@
+"""The sweep: many candidates over many spans, metrics only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, STRATEGY, compiled, read_only, records
+from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES
+from admf_ray.engine.simulate import simulate
+from admf_ray.portfolio.account import open_account
+from admf_ray.portfolio.metrics import METRICS, measure
+from admf_ray.strategies import STRATEGIES
+
+__all__ = ["run_chunk", "sweep"]
+
+
+@compiled(
+    types.void(
+        types.FunctionType(STRATEGY),
+        READ_F8_2D,
+        READ_I4_1D,
+        read_only(types.int64, 3),
+        READ_F8_2D,
+        types.int64,
+        read_only(types.int64, 2),
+        records(RULES, readonly=True),
+        types.float64[:, :, ::1],
+    )
+)
+def sweep(
+    strategy: Any,
+    matrix: Any,
+    session: Any,
+    rows: Any,
+    params: Any,
+    state_size: int,
+    spans: Any,
+    rules: Any,
+    out: Any,
+) -> None:
+    """Simulate every candidate over every span.
+
+    The strategy runs once over the history for each candidate, from bar 0 on; each span is an account of its own.
+
+    Parameters
+    ----------
+    strategy : kernel of the signature `STRATEGY`
+    matrix : float64 array, shape [key, time]
+    session : int32 array, shape [time]
+    rows : int64 array, shape [candidate, symbol, slot]
+    params : float64 array, shape [candidate, parameter]
+    state_size : int
+        Floats of state that the strategy needs at most.
+    spans : int64 array, shape [span, 2]
+        Half-open, in bars.
+    rules : `RULES` array, shape [1]
+    out : float64 array, shape [candidate, span, len(METRICS)]
+    """
+    symbols = rows.shape[1]
+    stop = spans[:, 1].max()
+    targets = np.empty((symbols, stop))
+    state = np.empty(state_size)
+    account = np.empty(1, dtype=ACCOUNT)
+    holdings = np.empty(symbols, dtype=HOLDING)
+    no_path = np.empty((1, 0))
+    no_ledger = np.empty(0, dtype=FILL)
+    for c in range(rows.shape[0]):
+        state[:] = 0.0
+        strategy(matrix, rows[c], session, params[c], state, 0, stop, targets)
+        for w in range(spans.shape[0]):
+            open_account(account[0], holdings, rules[0].cash)
+            simulate(matrix, targets, rules, spans[w, 0], spans[w, 1], spans[w, 1], account, holdings, no_path, no_ledger)
+            measure(account[0], rules[0], out[c, w])
+
+
+def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """Sweep the candidates ``[chunk[0], chunk[1])``; what hosts call.
+
+    Parameters
+    ----------
+    chunk : tuple of int
+        Half-open range of candidates.
+    bundle : mapping
+        ``strategy`` (name), ``matrix``, ``session``, ``rows``, ``params``, ``spans`` and ``rules`` as in `sweep`.
+
+    Returns
+    -------
+    float64 array, shape [candidate of the chunk, span, len(METRICS)]
+    """
+    entry = STRATEGIES[bundle["strategy"]]
+    params = bundle["params"][chunk[0] : chunk[1]]
+    rows = bundle["rows"][chunk[0] : chunk[1]]
+    state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
+    out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
+    sweep(
+        entry.kernel,
+        bundle["matrix"],
+        bundle["session"],
+        rows,
+        params,
+        state_size,
+        bundle["spans"],
+        bundle["rules"],
+        out,
+    )
+    return out

@@ -1,0 +1,51 @@
+"""The errors of the platform: one root, a class per family.
+
+Every message says what is wrong, where (file, symbol, bar time, option) and what is allowed or what to do.
+Errors cross process borders, so they pickle with all their attributes.
+"""
+
+from typing import Any
+
+__all__ = ["AdmfError", "CapacityError", "ChunkError", "ConfigError", "DataError", "ReproductionError"]
+
+
+class AdmfError(Exception):
+    """Root of all errors that the platform raises on purpose.
+
+    Attributes
+    ----------
+    exit_code : int
+        What a command ends with when this error reaches it: 1 failed or refuted, 2 bad input or option.
+    """
+
+    exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from class and arguments, then restore every attribute."""
+        return type(self), self.args, self.__dict__
+
+
+class ConfigError(AdmfError):
+    """An option, name, parameter or combination of them that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(AdmfError):
+    """Market data that cannot be read, or that does not say what it must."""
+
+    exit_code = 2
+
+
+class CapacityError(AdmfError):
+    """A plan that does not fit the memory or the object store."""
+
+    exit_code = 2
+
+
+class ChunkError(AdmfError):
+    """A chunk of work failed on a host; carries the remote traceback in its message."""
+
+
+class ReproductionError(AdmfError):
+    """A result that another computation of the same thing does not confirm."""

@@ -1,0 +1,110 @@
+"""Fingerprints: of result columns, of files, and of the code itself."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "cache_directory",
+    "code_fingerprint",
+    "fingerprint_columns",
+    "fingerprint_file",
+    "fingerprint_value",
+    "kernel_cache_directory",
+]
+
+_NOT_CODE = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_DEBUG_CACHE"}
+
+
+def fingerprint_columns(columns: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Hash named columns by content: names, types, shapes and values in the order given.
+
+    Parameters
+    ----------
+    columns : mapping of str to array
+        Numeric arrays are taken as little-endian bytes in C order, every NaN as the same NaN; text as UTF-8.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hex digits. Storage (file format, compression, chunks) never enters it.
+
+    Examples
+    --------
+    >>> fingerprint_columns({"a": np.arange(3)})[:8] == fingerprint_columns({"a": np.arange(3)[::1]})[:8]
+    True
+    """
+    digest = hashlib.sha256()
+    for name, column in columns.items():
+        values = np.ascontiguousarray(column)
+        if values.dtype.kind == "f":
+            values = np.where(np.isnan(values), np.nan, values).astype(values.dtype.newbyteorder("<"))
+            content = values.tobytes()
+        elif values.dtype.kind in "iub":
+            values = values.astype(values.dtype.newbyteorder("<"))
+            content = values.tobytes()
+        else:
+            content = json.dumps([None if value is None else str(value) for value in values.tolist()]).encode()
+        kind = values.dtype.str if values.dtype.kind in "fiub" else "text"
+        digest.update(f"{name}|{kind}|{values.shape}|{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def fingerprint_value(value: Any) -> str:
+    """Hash a plain value (dicts, lists, strings, numbers) by its canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def fingerprint_file(path: Path) -> str:
+    """Hash a file's bytes (SHA-256)."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def code_fingerprint() -> str:
+    """Hash the sources of the installed package (SHA-256 over relative paths and contents)."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_directory() -> Path:
+    """Give the directory for what can be rebuilt: compiled kernels and prepared bars.
+
+    ``ADMF_CACHE_DIR`` names it; otherwise it is ``admf_ray`` in the user's cache directory, or in the temporary
+    directory where that cannot be written.
+    """
+    named = os.environ.get("ADMF_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "admf_ray"
+    directory = Path(named).expanduser().absolute() if named else user
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        directory = Path(tempfile.gettempdir()) / f"admf_ray-{os.getuid()}"
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
+
+
+def kernel_cache_directory() -> Path:
+    """Give the directory for compiled kernels of exactly this code, numba and numba setting.
+
+    numba notices an edit of the file that a kernel stands in, but not of a function that it inlines from another
+    file; a directory named by all the sources cannot be stale.
+    """
+    settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_") and name not in _NOT_CODE}
+    key = fingerprint_value([code_fingerprint(), version("numba"), settings])
+    return cache_directory() / "kernels" / key[:16]

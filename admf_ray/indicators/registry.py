@@ -1,0 +1,56 @@
+"""The registry of indicators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from admf_ray.core.kernels import INDICATOR, check_kernel
+from admf_ray.core.parameters import Parameter
+from admf_ray.core.registry import Registry
+
+__all__ = ["INDICATORS", "Indicator"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One registered indicator.
+
+    Attributes
+    ----------
+    name : str
+    pattern : {"stateless", "rolling", "cumulative", "recursive"}
+        How its value depends on the past.
+    parameters : tuple of Parameter
+        In the order in which the kernel gets them.
+    inputs : int
+        Number of sources.
+    outputs : tuple of str
+    kernel : compiled function
+        Of the signature `admf_ray.core.kernels.INDICATOR`.
+    state_size : callable of (parameters) -> int
+        Floats that the kernel keeps from call to call; they start as 0.
+    warm_up : callable of (parameters) -> int
+        Bars before the first value.
+    convergence : callable of (parameters) -> int
+        Bars after which the value no longer depends on where the series began (to 1e-9 of its scale).
+    source : str
+        Where the definition is from.
+    """
+
+    name: str
+    pattern: Literal["stateless", "rolling", "cumulative", "recursive"]
+    parameters: tuple[Parameter, ...]
+    inputs: int
+    outputs: tuple[str, ...]
+    kernel: Any
+    state_size: Callable[[tuple[float, ...]], int]
+    warm_up: Callable[[tuple[float, ...]], int]
+    convergence: Callable[[tuple[float, ...]], int]
+    source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a kernel of another signature."""
+        check_kernel(self.kernel, INDICATOR, self.name)
+
+
+INDICATORS: Registry[Indicator] = Registry("indicator")

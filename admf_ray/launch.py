@@ -1,0 +1,54 @@
+"""The entry point: ``python -m admf_ray.launch +experiment=walkforward [group=option] [key=value]``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from admf_ray.app.configuration import compose_settings, experiments
+from admf_ray.app.dispatch import execute
+from admf_ray.errors import AdmfError
+
+__all__ = ["main"]
+
+_WIDTH = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one experiment.
+
+    Returns
+    -------
+    int
+        0 good, 1 failed or refuted, 2 bad input or option, 130 interrupted.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m admf_ray.launch",
+        description="Walk-forward optimization of trading strategies on Ray.",
+        epilog="experiments:\n" + "\n".join(f"  {name:<14}{line}" for name, line in experiments().items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="option", help="+experiment=NAME, group=option or key=value")
+    parser.add_argument("--config-dir", "-cd", help="a directory with configurations of your own")
+    parser.add_argument("--config-name", "-cn", default="config", help="the configuration to start from")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        settings = compose_settings(options.overrides, options.config_dir, options.config_name)
+        return execute(settings, _console())
+    except AdmfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _console() -> Console:
+    """Give the console: as wide as the terminal, and wide enough for every table where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

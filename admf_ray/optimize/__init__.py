@@ -1,0 +1,24 @@
+"""Search: spaces, candidates, objectives, walk-forward."""
+
+from admf_ray.optimize.objective import OBJECTIVES, STATUSES, choose, trial_status
+from admf_ray.optimize.search import Search, plan_search, sweep_spans
+from admf_ray.optimize.space import Candidates, axis_values, expand_grid
+from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, stitch
+
+__all__ = [
+    "OBJECTIVES",
+    "STATUSES",
+    "Candidates",
+    "Search",
+    "Stitched",
+    "WindowOutcome",
+    "axis_values",
+    "buy_and_hold",
+    "choose",
+    "evaluate_window",
+    "expand_grid",
+    "plan_search",
+    "stitch",
+    "sweep_spans",
+    "trial_status",
+]

@@ -1,0 +1,52 @@
+"""Chunks of candidates whose size follows the measured time, without ever touching a result."""
+
+from collections.abc import Iterator
+
+from admf_ray._types import ChunkDone
+
+__all__ = ["CandidateChunks"]
+
+_FIRST = 64
+
+
+class CandidateChunks:
+    """Half-open ranges that together cover all candidates once, in order.
+
+    The first chunks are small; later ones take about ``seconds`` each, by the throughput of those that are done, and
+    shrink towards the end so that all workers finish together.
+
+    Parameters
+    ----------
+    total : int
+        Number of candidates.
+    seconds : float
+        Aimed at for each chunk.
+    workers : int
+    """
+
+    def __init__(self, total: int, seconds: float, workers: int) -> None:
+        self._total = total
+        self._seconds = seconds
+        self._workers = workers
+        self._done = 0
+        self._spent = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Go through the ranges."""
+        first = 0
+        while first < self._total:
+            last = min(first + self._size(self._total - first), self._total)
+            yield first, last
+            first = last
+
+    def learn(self, done: ChunkDone) -> None:
+        """Take the time of a finished chunk into account."""
+        self._done += done.chunk[1] - done.chunk[0]
+        self._spent += done.seconds
+
+    def _size(self, left: int) -> int:
+        if self._spent <= 0.0:
+            return _FIRST
+        by_time = int(self._done / self._spent * self._seconds)
+        share = -(-left // (2 * self._workers))
+        return max(1, min(by_time, max(share, _FIRST)))

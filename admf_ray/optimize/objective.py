@@ -1,0 +1,48 @@
+"""What a winner is: the objective, and who may win (SEMANTICS 6)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.portfolio.metrics import METRICS
+
+__all__ = ["OBJECTIVES", "STATUSES", "choose", "trial_status"]
+
+OBJECTIVES = ("sharpe", "sortino", "calmar", "total_return", "profit_factor")
+"""Metrics that can be maximized; see `admf_ray.portfolio.metrics.measure`."""
+
+STATUSES = ("complete", "few_trades", "undefined")
+"""Of a trial: it may win; it made fewer than ``min_trades`` trades; its objective is no finite number."""
+
+
+def trial_status(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> npt.NDArray[np.int8]:
+    """Give the index into `STATUSES` of every trial.
+
+    Parameters
+    ----------
+    metrics : float64 array, shape [..., len(METRICS)]
+    objective : str
+    min_trades : int
+    """
+    scores = metrics[..., METRICS.index(objective)]
+    trades = metrics[..., METRICS.index("trades")]
+    return np.where(trades < min_trades, 1, np.where(np.isfinite(scores), 0, 2)).astype(np.int8)
+
+
+def choose(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> int | None:
+    """Give the winner: the highest finite objective with enough trades, the lowest index among equals.
+
+    Parameters
+    ----------
+    metrics : float64 array, shape [candidate, len(METRICS)]
+    objective : str
+    min_trades : int
+
+    Returns
+    -------
+    int or None
+        None where no candidate may win: the test span is spent in cash.
+    """
+    eligible = trial_status(metrics, objective, min_trades) == 0
+    if not eligible.any():
+        return None
+    return int(np.argmax(np.where(eligible, metrics[:, METRICS.index(objective)], -np.inf)))

@@ -1,0 +1,138 @@
+"""The search: every candidate over every span, computed in chunks by an executor."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray._types import ChunkDone, Executor
+from admf_ray.core.bars import Bars
+from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.spec import AccountRules
+from admf_ray.errors import ConfigError
+from admf_ray.indicators import Hub, Plan, compute_hub, plan_keys, template_keys
+from admf_ray.optimize.batches import CandidateChunks
+from admf_ray.optimize.space import Candidates
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.strategies import Strategy
+
+__all__ = ["Search", "plan_search", "sweep_spans"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Candidates of one strategy on one series, with the plan of the series that they need.
+
+    Made by `plan_search`, before anything is computed.
+
+    Attributes
+    ----------
+    bars : Bars
+    strategy : Strategy
+    candidates : Candidates
+    rules : AccountRules
+    plan : Plan
+    rows : int64 array, shape [candidate, symbol, slot]
+        Rows of the hub.
+    requested, unique : int
+        Series that the candidates ask for, and how many different ones.
+    """
+
+    bars: Bars
+    strategy: Strategy
+    candidates: Candidates
+    rules: AccountRules
+    plan: Plan
+    rows: npt.NDArray[np.int64]
+    requested: int
+    unique: int
+
+    def hub(self) -> Hub:
+        """Compute every series that any candidate needs, once, over the whole history."""
+        return compute_hub(self.bars, self.plan, self.requested, self.unique)
+
+    def segment(self, hub: Hub, candidate: int, start: int, stop: int) -> Segment:
+        """Simulate one candidate over one span and keep everything that happened."""
+        return run_segment(
+            self.bars,
+            hub.matrix,
+            self.strategy,
+            self.rows[candidate],
+            self.candidates.values[candidate],
+            self.rules,
+            start,
+            stop,
+        )
+
+
+def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: AccountRules) -> Search:
+    """Work out which series the candidates need.
+
+    Raises
+    ------
+    ConfigError
+        Where the data has several symbols, or a key cannot be computed from it.
+    """
+    if len(bars.symbols) > 1:
+        raise ConfigError(f"data: {len(bars.symbols)} symbols; allowed: 1")
+    keys, wanted = template_keys(strategy.inputs, candidates.names, candidates.values, bars.symbols)
+    plan = plan_keys(bars.symbols, keys)
+    rows = np.array([plan.rows[key] for key in keys], dtype=np.int64)[wanted]
+    return Search(
+        bars=bars,
+        strategy=strategy,
+        candidates=candidates,
+        rules=rules,
+        plan=plan,
+        rows=rows,
+        requested=wanted.size,
+        unique=len(keys),
+    )
+
+
+def sweep_spans(
+    search: Search,
+    hub: Hub,
+    spans: Sequence[tuple[int, int]],
+    executor: Executor,
+    chunk_seconds: float,
+    on_done: Callable[[ChunkDone], None],
+) -> npt.NDArray[np.float64]:
+    """Simulate every candidate over every span.
+
+    Parameters
+    ----------
+    search : Search
+    hub : Hub
+    spans : sequence of (start, stop)
+        Half-open, in bars.
+    executor : Executor
+    chunk_seconds : float
+        Aimed at for one chunk; never enters a result.
+    on_done : callable
+        Called as chunks finish.
+
+    Returns
+    -------
+    float64 array, shape [candidate, span, len(METRICS)]
+    """
+    bundle = {
+        "strategy": search.strategy.name,
+        "matrix": hub.matrix,
+        "session": hub.session,
+        "rows": search.rows,
+        "params": search.candidates.values,
+        "spans": np.array(spans, dtype=np.int64),
+        "rules": search.rules.record(search.bars.periods_per_year),
+    }
+    chunks = CandidateChunks(len(search.candidates), chunk_seconds, executor.workers)
+
+    def learn(done: ChunkDone) -> None:
+        chunks.learn(done)
+        on_done(done)
+
+    parts = executor.map("admf_ray.engine.sweep:run_chunk", chunks, executor.share(bundle), learn)
+    metrics = np.concatenate(parts)
+    assert metrics.shape == (len(search.candidates), len(spans), len(METRICS))
+    return metrics

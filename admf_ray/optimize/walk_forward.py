@@ -1,0 +1,148 @@
+"""Walk-forward: choose on each train span, test the winner on the span after it, chain the tests (SEMANTICS 6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.records import Boundary, Sizing
+from admf_ray.data.windows import Window
+from admf_ray.engine.result import Segment
+from admf_ray.indicators import Hub
+from admf_ray.optimize.objective import choose
+from admf_ray.optimize.search import Search, plan_search
+from admf_ray.optimize.space import Candidates
+from admf_ray.portfolio.metrics import METRICS, path_metrics
+from admf_ray.strategies import STRATEGIES
+
+__all__ = ["Stitched", "WindowOutcome", "chain", "evaluate_window", "stitch"]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOutcome:
+    """What one window came to.
+
+    Attributes
+    ----------
+    window : Window
+    winner : int or None
+        Candidate; None for cash.
+    train : dict of str to float or None
+        Metrics of the winner over the train span.
+    test : Segment or None
+        The winner over the test span.
+    """
+
+    window: Window
+    winner: int | None
+    train: dict[str, float] | None
+    test: Segment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """Chained test spans beside buy and hold on the same bars.
+
+    Attributes
+    ----------
+    bars : int64 array, shape [bar]
+        Indices into the series.
+    window : int64 array, shape [bar]
+    equity, benchmark, position : float64 array, shape [bar]
+        Both equities start from the initial cash.
+    metrics, benchmark_metrics : dict of str to float
+    """
+
+    bars: npt.NDArray[np.int64]
+    window: npt.NDArray[np.int64]
+    equity: npt.NDArray[np.float64]
+    benchmark: npt.NDArray[np.float64]
+    position: npt.NDArray[np.float64]
+    metrics: dict[str, float]
+    benchmark_metrics: dict[str, float]
+
+
+def evaluate_window(
+    search: Search,
+    hub: Hub,
+    window: Window,
+    train_metrics: npt.NDArray[np.float64],
+    objective: str,
+    min_trades: int,
+) -> WindowOutcome:
+    """Choose the winner of a window by its train span and simulate it over the test span.
+
+    Parameters
+    ----------
+    search : Search
+    hub : Hub
+    window : Window
+    train_metrics : float64 array, shape [candidate, len(METRICS)]
+        Over this window's train span.
+    objective : str
+    min_trades : int
+    """
+    winner = choose(train_metrics, objective, min_trades)
+    if winner is None:
+        return WindowOutcome(window, None, None, None)
+    train = dict(zip(METRICS, train_metrics[winner].tolist(), strict=True))
+    return WindowOutcome(window, winner, train, search.segment(hub, winner, window.test_start, window.test_stop))
+
+
+def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
+    """Compound per-bar returns from an initial equity, left to right."""
+    return np.asarray(initial * np.cumprod(1.0 + returns))
+
+
+def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
+    """Chain the test spans and put buy and hold beside them.
+
+    Each test begins with the initial cash, so its per-bar returns are chained, not its money. The benchmark is one
+    continuous position from the first test bar to the last, with the same costs, one entry and one exit; where steps
+    longer than the tests leave bars out, its returns of the stitched bars are chained.
+    """
+    cash = search.rules.cash
+    spans = [(outcome.window.test_start, outcome.window.test_stop) for outcome in outcomes]
+    bars = np.concatenate([np.arange(start, stop) for start, stop in spans])
+    window = np.concatenate([np.full(stop - start, k) for k, (start, stop) in enumerate(spans)])
+    returns, position = [], []
+    for (start, stop), outcome in zip(spans, outcomes, strict=True):
+        equity = np.full(stop - start, cash) if outcome.test is None else outcome.test.equity
+        returns.append(_returns(equity, cash))
+        position.append(np.zeros(stop - start) if outcome.test is None else outcome.test.position.sum(axis=0))
+    held = buy_and_hold(search, spans[0][0], spans[-1][1])
+    equity = chain(np.concatenate(returns), cash)
+    benchmark = chain(_returns(held.equity, cash)[bars - spans[0][0]], cash)
+    exposed = np.concatenate(position) != 0.0
+    tests = [outcome.test for outcome in outcomes if outcome.test is not None]
+    nets = np.concatenate([test.trades["net"] for test in tests]) if tests else np.empty(0)
+    commission = sum(test.metrics["commission"] for test in tests)
+    record = search.rules.record(search.bars.periods_per_year)
+    return Stitched(
+        bars=bars,
+        window=window,
+        equity=equity,
+        benchmark=benchmark,
+        position=np.concatenate(position),
+        metrics=path_metrics(equity, exposed, nets, commission, record),
+        benchmark_metrics=path_metrics(
+            benchmark,
+            held.position[0][bars - spans[0][0]] != 0.0,
+            held.trades["net"],
+            held.metrics["commission"],
+            record,
+        ),
+    )
+
+
+def buy_and_hold(search: Search, start: int, stop: int) -> Segment:
+    """Simulate all money in the market over a span: one entry, one exit, the costs of the search's rules."""
+    rules = replace(search.rules, sizing=Sizing.PERCENT_EQUITY, size=1.0, boundary=Boundary.FLATTEN)
+    held = plan_search(search.bars, STRATEGIES["buy_and_hold"], Candidates.single({}), rules)
+    return held.segment(held.hub(), 0, start, stop)
+
+
+def _returns(equity: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
+    before = np.append(initial, equity[:-1])
+    return np.divide(equity, before, out=np.ones_like(equity), where=before > 0.0) - 1.0

@@ -1,0 +1,176 @@
+"""Metrics of one segment, from sums that are kept while it runs (SEMANTICS 5)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.kernels import shared
+from admf_ray.core.records import ACCOUNT, HOLDING
+from admf_ray.portfolio.account import open_account
+
+__all__ = ["METRICS", "measure", "observe", "path_metrics"]
+
+METRICS = (
+    "sharpe",
+    "sortino",
+    "calmar",
+    "total_return",
+    "cagr",
+    "volatility",
+    "max_drawdown",
+    "profit_factor",
+    "win_rate",
+    "trades",
+    "exposure",
+    "commission",
+    "final_equity",
+)
+"""Names of the metrics, in the order in which `measure` writes them."""
+
+
+@shared
+def observe(account: Any, equity: float, exposed: bool, risk_free: float) -> None:
+    """Take one closed bar into the sums.
+
+    The bar's return is ``equity / previous equity - 1``; the first one is relative to the initial equity. Once all
+    is lost, every further return is 0.
+
+    Parameters
+    ----------
+    account : record of `ACCOUNT`
+    equity : float
+        At the bar's close, after everything that the bar did.
+    exposed : bool
+        Whether a position was held at the close.
+    risk_free : float
+        Per bar.
+    """
+    change = 0.0
+    if equity != account.equity:
+        change = equity / account.equity - 1.0
+        account.sum_returns += change
+        account.sum_squares += change * change
+        account.equity = equity
+        if equity > account.peak:
+            account.peak = equity
+        else:
+            account.drawdown = min(account.drawdown, equity / account.peak - 1.0)
+    below = min(change - risk_free, 0.0)
+    account.sum_negative_squares += below * below
+    account.bars += 1
+    account.exposed += exposed
+
+
+@shared
+def measure(account: Any, rules: Any, out: Any) -> None:
+    r"""Write the metrics of a finished segment.
+
+    Parameters
+    ----------
+    account : record of `ACCOUNT`
+    rules : record of `RULES`
+        ``risk_free`` (per bar) and ``periods`` (bars per year) are used.
+    out : float64 array, shape [len(METRICS)]
+        Receives, in the order of `METRICS`:
+
+        sharpe
+            :math:`(\bar r - r_f) / s \cdot \sqrt{P}` with the sample deviation s (ddof 1); Sharpe (1994), eq. 3.
+            NaN with fewer than 2 bars or where the centred sum of squares is at most 1e-12 of the raw one.
+        sortino
+            :math:`(\bar r - r_f) / \sqrt{\sum \min(r - r_f, 0)^2 / n} \cdot \sqrt{P}`; Sortino and Price (1994).
+        calmar
+            cagr / \|max_drawdown\|; Young (1991).
+        total_return
+            Final equity / initial equity - 1.
+        cagr
+            :math:`(1 + total\_return)^{P / n} - 1`.
+        volatility
+            :math:`s \sqrt{P}`.
+        max_drawdown
+            Worst equity / running peak - 1, at most 0; the peak starts at the initial equity.
+        profit_factor
+            Net profit of the winning trades / net loss of the others.
+        win_rate
+            Winning trades / trades.
+        trades
+            Closed trades, flat to flat.
+        exposure
+            Share of bars that closed with a position.
+        commission
+            Paid in all, in money.
+        final_equity
+            In money.
+    """
+    bars = float(account.bars)
+    periods = rules.periods
+    growth = account.equity / account.initial
+    out[0] = math.nan
+    out[1] = math.nan
+    out[2] = math.nan
+    out[3] = growth - 1.0
+    out[4] = growth ** (periods / bars) - 1.0
+    out[5] = math.nan
+    excess = account.sum_returns / bars - rules.risk_free
+    if account.bars >= 2:
+        centred = account.sum_squares - account.sum_returns * account.sum_returns / bars
+        if centred > 1e-12 * account.sum_squares:
+            deviation = math.sqrt(centred / (bars - 1.0))
+            out[0] = excess / deviation * math.sqrt(periods)
+            out[5] = deviation * math.sqrt(periods)
+    if account.sum_negative_squares > 0.0:
+        out[1] = excess / math.sqrt(account.sum_negative_squares / bars) * math.sqrt(periods)
+    if account.drawdown < 0.0:
+        out[2] = out[4] / -account.drawdown
+    out[6] = account.drawdown
+    out[7] = account.gross_profit / account.gross_loss if account.gross_loss > 0.0 else math.nan
+    out[8] = account.wins / account.trades if account.trades > 0 else math.nan
+    out[9] = float(account.trades)
+    out[10] = account.exposed / bars
+    out[11] = account.commission
+    out[12] = account.equity
+
+
+@shared
+def _observe_path(account: Any, equity: Any, exposed: Any, risk_free: float) -> None:
+    for t in range(equity.shape[0]):
+        observe(account, equity[t], exposed[t], risk_free)
+
+
+def path_metrics(
+    equity: npt.NDArray[np.float64],
+    exposed: npt.NDArray[np.bool_],
+    nets: npt.NDArray[np.float64],
+    commission: float,
+    rules: npt.NDArray[Any],
+) -> dict[str, float]:
+    """Give the metrics of an equity path that no single account produced, such as a chained one.
+
+    Parameters
+    ----------
+    equity : float64 array, shape [bar]
+    exposed : bool array, shape [bar]
+    nets : float64 array, shape [trade]
+        Net results of the trades.
+    commission : float
+        Paid in all.
+    rules : `RULES` array, shape [1]
+        Its cash is the equity before the first bar.
+
+    Returns
+    -------
+    dict of str to float
+        By the names of `METRICS`.
+    """
+    account = np.zeros(1, dtype=ACCOUNT)
+    open_account(account[0], np.empty(0, dtype=HOLDING), rules["cash"][0])
+    _observe_path(account[0], equity, exposed, rules["risk_free"][0])
+    account["trades"] = len(nets)
+    account["wins"] = np.count_nonzero(nets > 0.0)
+    account["gross_profit"] = nets[nets > 0.0].sum()
+    account["gross_loss"] = -nets[nets <= 0.0].sum()
+    account["commission"] = commission
+    metrics = np.empty(len(METRICS))
+    measure(account[0], rules[0], metrics)
+    return dict(zip(METRICS, metrics.tolist(), strict=True))

@@ -1,0 +1,75 @@
+"""Progress on the console: bars on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+__all__ = ["ProgressView"]
+
+_LINE_EVERY = 2.0
+
+
+class ProgressView:
+    """An observer that shows how far a sweep is, its throughput and the time left.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._began = self._said = time.monotonic()
+        self._done = 0
+
+    def __call__(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Take one progress record."""
+        if kind == "PHASE":
+            self._begin(record)
+        elif kind == "CHUNK":
+            self._advance(int(record["sets"]), int(record["of"]))
+
+    def _begin(self, record: Mapping[str, Any]) -> None:
+        self._began = self._said = time.monotonic()
+        self._done = 0
+        what = f"{record['sets']:,} parameter sets x {record['spans']} train spans on {record['workers']} worker(s)"
+        self._console.print(f"{record['phase']}: {what}", highlight=False)
+        self._task = self._bar.add_task("sweep", total=record["sets"], rate="")
+
+    def _advance(self, sets: int, total: int) -> None:
+        self._done += sets
+        now = time.monotonic()
+        rate = self._done / max(now - self._began, 1e-9)
+        if self._task is not None:
+            self._bar.update(self._task, advance=sets, rate=f"{rate:,.0f} sets/s")
+        if not self._console.is_terminal and (self._done == total or now - self._said > _LINE_EVERY):
+            self._said = now
+            left = (total - self._done) / rate
+            self._console.print(
+                f"sweep {self._done:,}/{total:,} sets  {rate:,.0f} sets/s  {left:.0f} s left", highlight=False
+            )
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bar as it is."""
+        self._bar.stop()

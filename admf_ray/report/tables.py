@@ -1,0 +1,151 @@
+"""Results as tables on the console; everything is read from results, nothing is computed here."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from admf_ray.core.bars import Bars
+from admf_ray.workflow import RunResult
+
+__all__ = ["print_backtest", "print_data", "print_sweep", "print_walk_forward"]
+
+_FORMATS = {
+    "sharpe": "{:.2f}",
+    "sortino": "{:.2f}",
+    "calmar": "{:.2f}",
+    "total_return": "{:+.1%}",
+    "cagr": "{:+.2%}",
+    "volatility": "{:.1%}",
+    "max_drawdown": "{:.1%}",
+    "profit_factor": "{:.2f}",
+    "win_rate": "{:.0%}",
+    "trades": "{:.0f}",
+    "exposure": "{:.0%}",
+    "commission": "{:,.0f}",
+    "final_equity": "{:,.2f}",
+}
+_BESIDE = ("total_return", "cagr", "sharpe", "sortino", "volatility", "max_drawdown", "trades", "exposure", "final_equity")
+_TOP = 10
+
+
+def print_data(console: Console, bars: Bars) -> None:
+    """Say what is worked on, with everything that was declared and not measured."""
+    first, last = _day(int(bars.known_at[0])), _day(int(bars.known_at[-1]))
+    console.print(
+        f"data: {', '.join(bars.symbols)}, {len(bars):,} bars from {first} to {last}, calendar "
+        f"{bars.calendar or 'none'}, {bars.periods_per_year:g} bars a year, adjustment {bars.adjustment}",
+        highlight=False,
+    )
+
+
+def print_walk_forward(console: Console, result: RunResult) -> None:
+    """Print windows, the chained result beside buy and hold, and what survived."""
+    summary = result.summary
+    console.print(_windows_table(result.windows))
+    console.print(_beside(summary["out_of_sample"], summary["benchmark"], "out of sample, chained"))
+    survived = summary["sharpe_survived"]
+    share = f"{survived:.0%} survived" if math.isfinite(survived) else "nothing to survive"
+    console.print(
+        f"Sharpe of the chosen sets, mean of windows: {_text('sharpe', summary['sharpe_in_sample'])} in sample, "
+        f"{_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
+        highlight=False,
+    )
+    _print_work(console, result)
+
+
+def print_sweep(console: Console, result: RunResult) -> None:
+    """Print the best candidates of a sweep, and say that they are in sample."""
+    parameters = [name for name in result.candidates.columns if name != "candidate"]
+    metrics = ("sharpe", "total_return", "max_drawdown", "trades")
+    table = Table(box=SIMPLE_HEAD, title=f"best {_TOP} by {result.summary['objective']}: in sample, so too good")
+    for name in ("candidate", *parameters, *metrics):
+        table.add_column(name.replace("_", " "), justify="right")
+    best = (
+        result.trials.filter(pl.col("status") == "complete")
+        .sort(["objective", "candidate"], descending=[True, False])
+        .head(_TOP)
+        .join(result.candidates, on="candidate", maintain_order="left")
+    )
+    for row in best.iter_rows(named=True):
+        table.add_row(
+            str(row["candidate"]), *(f"{row[name]:g}" for name in parameters), *(_text(name, row[name]) for name in metrics)
+        )
+    console.print(table)
+    _print_work(console, result)
+
+
+def print_backtest(console: Console, result: RunResult) -> None:
+    """Print one backtest beside buy and hold."""
+    summary = result.summary
+    begin, end = (_day(moment) for moment in summary["span"])
+    parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
+    title = f"{summary['strategy']} {parameters} from {begin} to before {end}"
+    console.print(_beside(summary["metrics"], summary["benchmark"], title))
+    _print_work(console, result)
+
+
+def _windows_table(windows: pl.DataFrame) -> Table:
+    metrics = ("sharpe", "total_return", "max_drawdown", "trades")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+    for name in ("", "train [from, to)", "test [from, to)", "best parameters"):
+        table.add_column(name)
+    for name in metrics:
+        short = {"total_return": "return", "max_drawdown": "drawdown"}.get(name, name)
+        table.add_column(f"{short}\ntrain", justify="right", no_wrap=True)
+        table.add_column("\ntest", justify="right", no_wrap=True)
+    for row in windows.iter_rows(named=True):
+        parameters = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
+        table.add_row(
+            str(row["window"]),
+            f"{_day(row['train_start'])} {_day(row['train_stop'])}",
+            f"{_day(row['test_start'])} {_day(row['test_stop'])}",
+            parameters,
+            *(_text(name, row[f"{part}_{name}"]) for name in metrics for part in ("train", "test")),
+        )
+    return table
+
+
+def _beside(metrics: Mapping[str, Any], benchmark: Mapping[str, Any], title: str) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column(title, justify="right")
+    table.add_column("buy and hold", justify="right")
+    for name in _BESIDE:
+        table.add_row(name.replace("_", " "), _text(name, metrics[name]), _text(name, benchmark[name]))
+    return table
+
+
+def _print_work(console: Console, result: RunResult) -> None:
+    summary = result.summary
+    hub = summary["hub"]
+    console.print(
+        f"backtests: {summary['backtests']:,}; indicators: {hub['requested']:,} requested, {hub['computed']:,} computed",
+        highlight=False,
+    )
+    if "timings" in result.tables and "bars_swept" in summary:
+        seconds = float(result.timings["seconds"].sum())
+        console.print(
+            f"sweep: {seconds:.2f} s of computing, {seconds / summary['bars_swept'] * 1e9:.1f} ns per bar and set",
+            highlight=False,
+        )
+    if result.directory:
+        console.print(f"run: {result.directory}", highlight=False, soft_wrap=True)
+
+
+def _parameters(parameters: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
+
+
+def _text(name: str, value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else _FORMATS[name].format(value)
+
+
+def _day(nanoseconds: int) -> str:
+    return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d}"

@@ -1,0 +1,80 @@
+"""The registry of strategies."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from admf_ray.core.kernels import STRATEGY, check_kernel
+from admf_ray.core.parameters import Parameter, complete, satisfied
+from admf_ray.core.registry import Registry
+from admf_ray.errors import ConfigError
+
+__all__ = ["STRATEGIES", "Strategy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """One registered strategy: targets from indicators.
+
+    Attributes
+    ----------
+    name : str
+    parameters : tuple of Parameter
+        In the order in which the kernel gets them.
+    inputs : tuple of str
+        One indicator key for each slot of the kernel's ``rows``, with parameters in braces: ``sma(close,{fast})``.
+    kernel : compiled function
+        Of the signature `admf_ray.core.kernels.STRATEGY`; writes targets in [-1, +1], NaN before it knows.
+    constraints : tuple of str
+        Expressions that the parameters must obey; see `admf_ray.core.parameters.satisfied`.
+    state_size : callable of (parameters) -> int
+        Floats that the kernel keeps from call to call; they start as 0.
+    warm_up : callable of (parameters) -> int
+        Bars before the first target.
+    convergence : callable of (parameters) -> int
+        Bars after which the target no longer depends on where the series began.
+    scope : {"symbol", "panel"}
+        Whether each symbol is decided by itself.
+    source : str
+        Where the rule is from.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[str, ...]
+    kernel: Any
+    constraints: tuple[str, ...] = ()
+    state_size: Callable[[tuple[float, ...]], int] = lambda params: 0
+    warm_up: Callable[[tuple[float, ...]], int]
+    convergence: Callable[[tuple[float, ...]], int]
+    scope: Literal["symbol", "panel"] = "symbol"
+    source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a kernel of another signature."""
+        check_kernel(self.kernel, STRATEGY, self.name)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the kernel's order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def complete(self, given: Mapping[str, float], where: str = "strategy.params") -> dict[str, float]:
+        """Fill in defaults and check values, names and constraints.
+
+        Raises
+        ------
+        ConfigError
+            Names the parameter or the constraint that does not hold.
+        """
+        values = complete(self.parameters, given, where)
+        for constraint in self.constraints:
+            if not satisfied(constraint, {name: np.array([value]) for name, value in values.items()})[0]:
+                shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
+                raise ConfigError(f"{where}: {self.name} needs {constraint}; given: {shown}")
+        return values
+
+
+STRATEGIES: Registry[Strategy] = Registry("strategy")

@@ -1,0 +1,205 @@
+"""Discovery: the phase that searches, over walk-forward windows or over one span."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray._types import ChunkDone, Executor, Observer
+from admf_ray.data import Separation, Window
+from admf_ray.indicators import Hub
+from admf_ray.optimize import (
+    Search,
+    WindowOutcome,
+    choose,
+    evaluate_window,
+    stitch,
+    sweep_spans,
+)
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.frames import (
+    boundary,
+    candidates_frame,
+    equity_frame,
+    fills_frame,
+    trades_frame,
+    trials_frame,
+    windows_frame,
+)
+from admf_ray.workflow.phase import PhaseResult, Variant
+
+__all__ = ["PHASE", "run_sweep", "run_walk_forward", "span_variant"]
+
+PHASE = "discovery"
+
+
+def run_walk_forward(
+    search: Search,
+    windows: Sequence[Window],
+    objective: str,
+    min_trades: int,
+    executor: Executor,
+    chunk_seconds: float,
+    observe: Observer,
+) -> PhaseResult:
+    """Sweep all candidates over every train span, test the winners, chain the tests.
+
+    Parameters
+    ----------
+    search : Search
+    windows : sequence of Window
+    objective : str
+    min_trades : int
+        A winner has made at least so many trades in training.
+    executor : Executor
+    chunk_seconds : float
+    observe : Observer
+        Told of the phase, its chunks and its windows.
+
+    Returns
+    -------
+    PhaseResult
+        Tables candidates, trials, windows, equity, fills, trades, timings; a variant for each winner.
+    """
+    separation = Separation.prove(windows, search.bars)
+    spans = [(window.train_start, window.train_stop) for window in windows]
+    metrics, hub, timings = _swept(search, spans, executor, chunk_seconds, observe)
+    outcomes = []
+    for window in windows:
+        observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
+        outcome = evaluate_window(search, hub, window, metrics[:, window.index], objective, min_trades)
+        outcomes.append(outcome)
+        observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
+        observe("TEST_WINDOW", _window_record(search, outcome, outcome.test and outcome.test.metrics))
+    stitched = stitch(search, outcomes)
+    tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
+    frame = windows_frame(search.bars, search.candidates, outcomes)
+    in_sample, out_of_sample = _mean(frame["train_sharpe"]), _mean(frame["test_sharpe"])
+    summary = {
+        "headline": "walk-forward out of sample, chained",
+        "strategy": search.strategy.name,
+        "objective": objective,
+        "windows": len(windows),
+        "candidates": len(search.candidates),
+        "backtests": len(search.candidates) * len(windows) + len(tested),
+        "bars_swept": separation.train_bars * len(search.candidates),
+        "out_of_sample": stitched.metrics,
+        "benchmark": stitched.benchmark_metrics,
+        "sharpe_in_sample": in_sample,
+        "sharpe_out_of_sample": out_of_sample,
+        "sharpe_survived": out_of_sample / in_sample if in_sample > 0 else float("nan"),
+        "separation": asdict(separation),
+        "hub": hub.counters.record(),
+    }
+    observe("WALK_FORWARD_SUMMARY", summary)
+    tables = {
+        "candidates": candidates_frame(search.candidates),
+        "trials": trials_frame(metrics, objective, min_trades),
+        "windows": frame,
+        "equity": equity_frame(search.bars, stitched),
+        "fills": fills_frame(search.bars, tested),
+        "trades": trades_frame(search.bars, search.strategy.name, tested),
+        "timings": timings,
+    }
+    variants = [
+        span_variant(search, f"w{outcome.window.index:02d}", outcome.winner, outcome.window.test_start, outcome.window.test_stop)
+        for outcome in outcomes
+        if outcome.winner is not None
+    ]
+    return PhaseResult(PHASE, tables, summary, variants)
+
+
+def run_sweep(
+    search: Search,
+    span: tuple[int, int],
+    objective: str,
+    min_trades: int,
+    executor: Executor,
+    chunk_seconds: float,
+    observe: Observer,
+) -> PhaseResult:
+    """Simulate all candidates over one span.
+
+    Parameters as in `run_walk_forward`; ``span`` is half-open, in bars.
+
+    Returns
+    -------
+    PhaseResult
+        Tables candidates, trials, timings; the best candidate (in sample) as a variant.
+    """
+    metrics, hub, timings = _swept(search, [span], executor, chunk_seconds, observe)
+    winner = choose(metrics[:, 0], objective, min_trades)
+    summary: dict[str, Any] = {
+        "headline": "none: the best of a sweep is in sample",
+        "strategy": search.strategy.name,
+        "objective": objective,
+        "candidates": len(search.candidates),
+        "backtests": len(search.candidates),
+        "bars_swept": (span[1] - span[0]) * len(search.candidates),
+        "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
+        "best": None,
+        "hub": hub.counters.record(),
+    }
+    variants = []
+    if winner is not None:
+        variants.append(span_variant(search, "best", winner, *span))
+        best = dict(zip(METRICS, metrics[winner, 0].tolist(), strict=True))
+        summary["best"] = {"candidate": winner, "parameters": search.candidates.parameters(winner), "metrics": best}
+    tables = {
+        "candidates": candidates_frame(search.candidates),
+        "trials": trials_frame(metrics, objective, min_trades),
+        "timings": timings,
+    }
+    return PhaseResult(PHASE, tables, summary, variants)
+
+
+def span_variant(search: Search, name: str, candidate: int, start: int, stop: int) -> Variant:
+    """Give a candidate with the span of bars ``[start, stop)`` as moments."""
+    known_at = search.bars.known_at
+    return Variant(
+        name,
+        search.candidates.parameters(candidate),
+        int(known_at[start - 1]) if start > 0 else None,
+        int(known_at[stop - 1]) if stop < len(known_at) else None,
+    )
+
+
+def _swept(
+    search: Search, spans: Sequence[tuple[int, int]], executor: Executor, chunk_seconds: float, observe: Observer
+) -> tuple[npt.NDArray[np.float64], Hub, pl.DataFrame]:
+    """Sweep candidates over spans; give metrics ``[candidate, span, metric]``, the hub and the timings."""
+    hub = search.hub()
+    total = len(search.candidates)
+    observe("PHASE", {"phase": PHASE, "sets": total, "spans": len(spans), "workers": executor.workers})
+    rows: list[dict[str, Any]] = []
+
+    def on_done(done: ChunkDone) -> None:
+        first, last = done.chunk
+        rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
+        observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
+
+    metrics = sweep_spans(search, hub, spans, executor, chunk_seconds, on_done)
+    timings = pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
+    for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
+        observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
+    return metrics, hub, timings
+
+
+def _window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
+    parameters = None if outcome.winner is None else search.candidates.parameters(outcome.winner)
+    return {
+        "window": outcome.window.index,
+        "candidate": outcome.winner,
+        "parameters": parameters,
+        "metrics": metrics,
+    }
+
+
+def _mean(column: pl.Series) -> float:
+    """Give the mean over finite values, NaN where there is none."""
+    values = column.to_numpy()
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")

@@ -1,0 +1,170 @@
+"""Result tables: from arrays to polars frames with the columns that run directories hold."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray.core.bars import Bars
+from admf_ray.core.records import FILL, Limit, Reason
+from admf_ray.engine.result import Segment
+from admf_ray.optimize import STATUSES, Candidates, Stitched, WindowOutcome, trial_status
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.portfolio.trades import TRADE
+
+__all__ = [
+    "boundary",
+    "candidates_frame",
+    "equity_frame",
+    "fills_frame",
+    "segment_equity_frame",
+    "trades_frame",
+    "trials_frame",
+    "windows_frame",
+]
+
+
+def boundary(bars: Bars, index: int) -> int:
+    """Give the moment (ns UTC) at which bar ``index`` is known; past the end, when the next one is due."""
+    return int(bars.known_at[index]) if index < len(bars) else bars.covers_until
+
+
+def candidates_frame(candidates: Candidates) -> pl.DataFrame:
+    """Give one row a candidate: its number and its parameters."""
+    columns: dict[str, Any] = {"candidate": np.arange(len(candidates), dtype=np.int32)}
+    columns |= {name: candidates.values[:, index] for index, name in enumerate(candidates.names)}
+    return pl.DataFrame(columns)
+
+
+def trials_frame(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> pl.DataFrame:
+    """Give one row a trial, sorted by window and candidate.
+
+    Parameters
+    ----------
+    metrics : float64 array, shape [candidate, window, len(METRICS)]
+    objective : str
+    min_trades : int
+    """
+    candidates, windows, _ = metrics.shape
+    status = trial_status(metrics, objective, min_trades).T.reshape(-1)
+    by_window = np.ascontiguousarray(metrics.transpose(2, 1, 0)).reshape(len(METRICS), -1)
+    columns: dict[str, Any] = {
+        "window": np.repeat(np.arange(windows, dtype=np.int16), candidates),
+        "candidate": np.tile(np.arange(candidates, dtype=np.int32), windows),
+        "status": pl.Series(np.array(STATUSES)[status], dtype=pl.String),
+        "objective": by_window[METRICS.index(objective)],
+    }
+    return pl.DataFrame(columns | dict(zip(METRICS, by_window, strict=True)))
+
+
+def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
+    """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
+
+    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate.
+    """
+    undefined = dict.fromkeys(METRICS, np.nan)
+    rows = []
+    for outcome in outcomes:
+        window = outcome.window
+        row: dict[str, Any] = {"window": window.index}
+        for name in ("train_start", "train_stop", "test_start", "test_stop"):
+            row[name] = boundary(bars, getattr(window, name))
+        row["candidate"] = outcome.winner
+        row["parameters"] = None if outcome.winner is None else json.dumps(candidates.parameters(outcome.winner))
+        row |= {f"train_{name}": value for name, value in (outcome.train or undefined).items()}
+        row |= {f"test_{name}": value for name, value in (outcome.test.metrics if outcome.test else undefined).items()}
+        rows.append(row)
+    types = {"window": pl.Int16, "candidate": pl.Int32, "parameters": pl.String}
+    return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
+
+
+def equity_frame(bars: Bars, stitched: Stitched) -> pl.DataFrame:
+    """Give one row a test bar: chained equity, buy and hold, position."""
+    return pl.DataFrame(
+        {
+            "time": bars.known_at[stitched.bars],
+            "window": stitched.window.astype(np.int16),
+            "equity": stitched.equity,
+            "benchmark": stitched.benchmark,
+            "position": stitched.position,
+        }
+    )
+
+
+def segment_equity_frame(bars: Bars, segment: Segment, benchmark: Segment) -> pl.DataFrame:
+    """Give one row a bar of a single span."""
+    return pl.DataFrame(
+        {
+            "time": bars.known_at[segment.start : segment.stop],
+            "window": np.zeros(segment.stop - segment.start, dtype=np.int16),
+            "equity": segment.equity,
+            "benchmark": benchmark.equity,
+            "position": segment.position.sum(axis=0),
+        }
+    )
+
+
+def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+    """Give one row a fill.
+
+    Parameters
+    ----------
+    bars : Bars
+    segments : iterable of (window, Segment)
+        Order and signal numbers count within each.
+    """
+    numbered = list(segments)
+    fills = np.concatenate([np.empty(0, dtype=FILL), *(segment.fills for _, segment in numbered)])
+    windows = [window for window, segment in numbered for _ in segment.fills]
+    reasons = []
+    for reason, limits in zip(fills["reason"].tolist(), fills["limits"].tolist(), strict=True):
+        bound = "+".join(str(limit.name).lower() for limit in Limit(limits))
+        reasons.append(Reason(reason).name.lower() + (f":{bound}" if bound else ""))
+    return pl.DataFrame(
+        {
+            "timestamp": bars.known_at[fills["bar"]],
+            "symbol": pl.Series([bars.symbols[symbol] for symbol in fills["symbol"]], dtype=pl.String),
+            "side": pl.Series(["buy" if quantity > 0 else "sell" for quantity in fills["quantity"]], dtype=pl.String),
+            "quantity": np.abs(fills["quantity"]),
+            "price": fills["price"],
+            "commission": fills["commission"],
+            "position_value": fills["position"] * fills["price"],
+            "remaining_cash": fills["cash"],
+            "order_id": fills["order"],
+            "signal_id": fills["signal"],
+            "reason": pl.Series(reasons, dtype=pl.String),
+            "window": pl.Series(windows, dtype=pl.Int16),
+        }
+    )
+
+
+def trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+    """Give one row a closed trade, in order of exit.
+
+    Parameters
+    ----------
+    bars : Bars
+    strategy : str
+    segments : iterable of (window, Segment)
+    """
+    numbered = list(segments)
+    trades = np.concatenate([np.empty(0, dtype=TRADE), *(segment.trades for _, segment in numbered)])
+    windows = [window for window, segment in numbered for _ in segment.trades]
+    plain = ("quantity", "entry_price", "exit_price", "gross", "net", "costs")
+    return pl.DataFrame(
+        {
+            "symbol": pl.Series([bars.symbols[symbol] for symbol in trades["symbol"]], dtype=pl.String),
+            "entry_time": bars.known_at[trades["entry_bar"]],
+            "exit_time": bars.known_at[trades["exit_bar"]],
+            **{name: trades[name] for name in plain},
+            "bars": trades["exit_bar"] - trades["entry_bar"],
+            "mae": trades["mae"],
+            "mfe": trades["mfe"],
+            "exit_reason": pl.Series([Reason(reason).name.lower() for reason in trades["exit_reason"]], dtype=pl.String),
+            "strategies": pl.Series([strategy] * len(trades), dtype=pl.String),
+            "window": pl.Series(windows, dtype=pl.Int16),
+        }
+    )

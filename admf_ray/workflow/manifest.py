@@ -1,0 +1,53 @@
+"""The manifest: what a run was made from, and what it came to, so that it can be made again."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import llvmlite.binding
+
+from admf_ray import __version__
+from admf_ray.core.bars import Bars
+from admf_ray.fingerprint import code_fingerprint, fingerprint_value
+
+__all__ = ["describe_run"]
+
+_PACKAGES = ("arch", "numba", "numpy", "optuna", "polars", "pyarrow", "ray")
+
+
+def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """Give the manifest of a finished run.
+
+    Bits are promised equal for equal code, packages, CPU features and C library; all are named here.
+    """
+    return {
+        "schema": 1,
+        "code": {"version": __version__, "sha256": code_fingerprint()},
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": {
+            "cpu": llvmlite.binding.get_host_cpu_name(),
+            "cpu_features": fingerprint_value(dict(sorted(llvmlite.binding.get_host_cpu_features().items()))),
+            "libc": " ".join(platform.libc_ver()),
+        },
+        "data": {
+            "symbols": bars.symbols,
+            "bars": len(bars),
+            "first_known_at": int(bars.known_at[0]),
+            "last_known_at": int(bars.known_at[-1]),
+            "periods_per_year": bars.periods_per_year,
+            "adjustment": bars.adjustment,
+            "calendar": bars.calendar,
+            "fingerprint": bars.fingerprint(),
+        },
+        "config": fingerprint_value(config),
+        "fingerprints": dict(fingerprints),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,46 @@
+"""What a phase gives: tables, a summary, and variants that run by themselves."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+__all__ = ["PhaseResult", "Variant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Parameters with the span over which a result was made.
+
+    Attributes
+    ----------
+    name : str
+    parameters : dict of str to float
+    start, stop : int or None
+        Bars known after ``start`` and up to ``stop`` (ns UTC); None leaves the end open.
+    """
+
+    name: str
+    parameters: dict[str, float]
+    start: int | None
+    stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseResult:
+    """Results of one phase.
+
+    Attributes
+    ----------
+    name : str
+    tables : dict of str to polars.DataFrame
+        By the names of the files in the run directory.
+    summary : dict
+        Plain values.
+    variants : list of Variant
+    """
+
+    name: str
+    tables: dict[str, pl.DataFrame]
+    summary: dict[str, Any]
+    variants: list[Variant] = field(default_factory=list)

@@ -1,0 +1,76 @@
+"""Results of a run, in memory or read back from its directory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from admf_ray.errors import ConfigError
+from admf_ray.fingerprint import fingerprint_columns
+
+__all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run"]
+
+FINGERPRINTED = ("candidates", "trials", "windows", "equity", "fills", "trades")
+"""Tables that must be equal whoever computed them; timings are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Everything that a run found.
+
+    Attributes
+    ----------
+    summary : dict
+        Headline figures; see ``summary.json``.
+    tables : dict of str to polars.DataFrame
+        candidates, trials, windows, equity, fills, trades, timings: those that the experiment makes.
+    directory : Path or None
+        Where the run is kept.
+    """
+
+    summary: dict[str, Any]
+    tables: dict[str, pl.DataFrame]
+    directory: Path | None = None
+
+    def __getattr__(self, name: str) -> pl.DataFrame:
+        """Give a table by its name."""
+        if name in FINGERPRINTED or name == "timings":
+            if name in self.tables:
+                return self.tables[name]
+            raise AttributeError(f"this run has no table '{name}'; it has: {', '.join(self.tables)}")
+        raise AttributeError(name)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Give the fingerprint of every result table (SHA-256 over canonical column bytes)."""
+        return {name: fingerprint_frame(self.tables[name]) for name in FINGERPRINTED if name in self.tables}
+
+
+def fingerprint_frame(frame: pl.DataFrame) -> str:
+    """Hash the columns of a frame; nulls of a number column count as NaN."""
+    columns = {}
+    for column in frame.iter_columns():
+        values = column.cast(pl.Float64).fill_null(float("nan")) if column.null_count() and column.dtype.is_numeric() else column
+        columns[column.name] = values.to_numpy()
+    return fingerprint_columns(columns)
+
+
+def load_run(directory: str | Path) -> RunResult:
+    """Read a run back.
+
+    Parameters
+    ----------
+    directory : str or Path
+        A run directory, or a link to one such as ``runs/latest``.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no finished run.
+    """
+    path = Path(directory).expanduser().absolute()
+    if not (path / "summary.json").is_file():
+        raise ConfigError(f"run: '{path}' holds no finished run (there is no summary.json in it)")
+    tables = {file.stem: pl.read_parquet(file) for file in sorted(path.glob("phases/*/*.parquet"))}
+    return RunResult(json.loads((path / "summary.json").read_text()), tables, path.resolve())

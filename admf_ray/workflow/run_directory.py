@@ -1,0 +1,141 @@
+"""The run directory: every file is there whole or not at all."""
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import polars as pl
+
+from admf_ray._types import Observer
+from admf_ray.core.bars import Bars
+from admf_ray.errors import ConfigError
+from admf_ray.workflow.manifest import describe_run
+from admf_ray.workflow.phase import PhaseResult
+from admf_ray.workflow.results import RunResult
+
+__all__ = ["RunDirectory", "write_whole"]
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file under a temporary name, sync it, and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as stream:
+        write(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+class RunDirectory:
+    """One run's directory; made when it is entered, so enter it only once conf, data and plan are valid.
+
+    Parameters
+    ----------
+    root : Path
+        Holds all runs; ``latest`` in it points to the newest.
+    name : str or None
+        Of the run; None makes one of the time and the experiment.
+    config : mapping
+        The resolved configuration, plain values.
+    config_text : str
+        The same as YAML.
+    """
+
+    def __init__(self, root: Path, name: str | None, config: Mapping[str, Any], config_text: str) -> None:
+        self._config = config
+        self._config_text = config_text
+        self._begun = datetime.now(UTC)
+        self.path = root.expanduser().absolute() / (name or f"{self._begun:%Y%m%d-%H%M%S}-{config['experiment']}")
+        if name is None:
+            stem, count = self.path.name, 1
+            while self.path.exists():
+                count += 1
+                self.path = self.path.with_name(f"{stem}-{count}")
+        elif self.path.exists():
+            raise ConfigError(f"run_name: '{self.path}' exists; allowed: a name that is free, or none for a new one")
+        self._progress: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Make the directory with the resolved configuration and a running status."""
+        self.path.mkdir(parents=True)
+        self.write_text("config.yaml", self._config_text)
+        self._write_status("running")
+        self._progress = (self.path / "progress.jsonl").open("a", encoding="utf-8")
+        link = self.path.parent / f".latest.{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.path.name)
+        link.replace(self.path.parent / "latest")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the progress file and write the final status."""
+        if self._progress:
+            self._progress.close()
+        if error is None:
+            self._write_status("completed")
+        elif isinstance(error, KeyboardInterrupt):
+            self._write_status("interrupted")
+        else:
+            self._write_status("failed", f"{type(error).__name__}: {error}")
+
+    def observing(self, other: Observer | None) -> Observer:
+        """Give an observer that appends to ``progress.jsonl`` and tells another one."""
+
+        def observe(kind: str, record: Mapping[str, Any]) -> None:
+            if self._progress:
+                line = {"kind": kind, "at": datetime.now(UTC).isoformat(), **record}
+                self._progress.write(json.dumps(_plain(line)) + "\n")
+                self._progress.flush()
+            if other:
+                other(kind, record)
+
+        return observe
+
+    def finish(self, bars: Bars, phase: PhaseResult) -> RunResult:
+        """Write tables, manifest and, last of all, the summary."""
+        for name, table in phase.tables.items():
+            path = self.path / "phases" / phase.name / f"{name}.parquet"
+            write_whole(path, table.write_parquet)
+        if "fills" in phase.tables:
+            stamped = phase.tables["fills"].with_columns(
+                pl.from_epoch("timestamp", time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            )
+            write_whole(self.path / "phases" / phase.name / "fills.csv", stamped.write_csv)
+        result = RunResult(phase.summary, phase.tables, self.path)
+        self.write_json("manifest.json", describe_run(bars, self._config, result.fingerprints()))
+        self.write_json("summary.json", phase.summary)
+        return result
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file; numbers that are not finite become null."""
+        self.write_text(name, json.dumps(_plain(value), indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        write_whole(self.path / name, lambda stream: stream.write(text.encode()))
+
+    def _write_status(self, state: str, error: str | None = None) -> None:
+        now = datetime.now(UTC)
+        status = {"state": state, "pid": os.getpid(), "begun": self._begun.isoformat(), "updated": now.isoformat()}
+        self.write_json("status.json", status | ({"error": error} if error else {}))
+
+
+def _plain(value: Any) -> Any:
+    """Give a value with every number that JSON cannot say replaced by null."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value

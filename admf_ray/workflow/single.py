@@ -1,0 +1,40 @@
+"""A single backtest: one candidate over one span."""
+
+from admf_ray.optimize import Search, buy_and_hold
+from admf_ray.workflow.discovery import span_variant
+from admf_ray.workflow.frames import boundary, candidates_frame, fills_frame, segment_equity_frame, trades_frame
+from admf_ray.workflow.phase import PhaseResult
+
+__all__ = ["PHASE", "run_backtest"]
+
+PHASE = "backtest"
+
+
+def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
+    """Simulate the only candidate of a search over one half-open span of bars.
+
+    Returns
+    -------
+    PhaseResult
+        Tables candidates, equity, fills, trades; the candidate as a variant.
+    """
+    hub = search.hub()
+    segment = search.segment(hub, 0, *span)
+    benchmark = buy_and_hold(search, *span)
+    summary = {
+        "headline": "one backtest, nothing searched",
+        "strategy": search.strategy.name,
+        "parameters": search.candidates.parameters(0),
+        "backtests": 1,
+        "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
+        "metrics": segment.metrics,
+        "benchmark": benchmark.metrics,
+        "hub": hub.counters.record(),
+    }
+    tables = {
+        "candidates": candidates_frame(search.candidates),
+        "equity": segment_equity_frame(search.bars, segment, benchmark),
+        "fills": fills_frame(search.bars, [(0, segment)]),
+        "trades": trades_frame(search.bars, search.strategy.name, [(0, segment)]),
+    }
+    return PhaseResult(PHASE, tables, summary, [span_variant(search, "backtest", 0, *span)])

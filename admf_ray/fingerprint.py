@@ -105,6 +105,8 @@ def kernel_cache_directory() -> Path:
     numba notices an edit of the file that a kernel stands in, but not of a function that it inlines from another
     file; a directory named by all the sources cannot be stale.
     """
-    settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_") and name not in _NOT_CODE}
+    settings = {
+        name: value for name, value in os.environ.items() if name.startswith("NUMBA_") and name not in _NOT_CODE
+    }
     key = fingerprint_value([code_fingerprint(), version("numba"), settings])
     return cache_directory() / "kernels" / key[:16]

@@ -38,9 +38,7 @@ def experiments() -> dict[str, str]:
     return found
 
 
-def compose_settings(
-    overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config"
-) -> Settings:
+def compose_settings(overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config") -> Settings:
     """Compose and check the configuration.
 
     Parameters
@@ -67,7 +65,9 @@ def compose_settings(
         raise ConfigError(_wording(error)) from None
     assert isinstance(values, dict)
     if values.get("experiment") is None:
-        raise ConfigError(f"experiment: none was chosen; allowed: {', '.join('+experiment=' + n for n in experiments())}")
+        raise ConfigError(
+            f"experiment: none was chosen; allowed: {', '.join('+experiment=' + n for n in experiments())}"
+        )
     return parse_settings({str(name): value for name, value in values.items()})
 
 

@@ -23,6 +23,11 @@ _IN_FLIGHT = 2
 _HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
+def _resources() -> dict[str, float]:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources
+
+
 class RayExecutor:
     """Computes chunks on one Ray actor per CPU; see `admf_ray._types.Executor`.
 
@@ -58,9 +63,9 @@ class RayExecutor:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
                 raise ConfigError(f"cluster.address: no Ray cluster at '{address}': {error}") from None
-            count = workers or int(ray.cluster_resources().get("CPU", 1))
-        actor = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
-        self._hosts = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
+            count = workers or int(_resources().get("CPU", 1))
+        actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
+        self._hosts: dict[str, Any] = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
 
     @property
     def workers(self) -> int:
@@ -76,9 +81,11 @@ class RayExecutor:
             Where it is larger than the object store.
         """
         size = sum(value.nbytes for value in bundle.values() if isinstance(value, np.ndarray))
-        store = int(ray.cluster_resources().get("object_store_memory", 0))
+        store = int(_resources().get("object_store_memory", 0))
         if size > store:
-            raise CapacityError(f"the shared data takes {size / 1e6:.0f} MB, the object store holds {store / 1e6:.0f} MB")
+            raise CapacityError(
+                f"the shared data takes {size / 1e6:.0f} MB, the object store holds {store / 1e6:.0f} MB"
+            )
         return ray.put(dict(bundle))
 
     def map(

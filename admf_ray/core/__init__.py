@@ -1,0 +1,1 @@
+"""Values that every layer shares: bars, parameters, registries, kernel signatures, records."""

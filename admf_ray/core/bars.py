@@ -77,14 +77,15 @@ class Bars:
         object.__setattr__(self, "known_at", known_at)
         object.__setattr__(self, "session", _frozen(self.session, np.int32))
         prices: dict[str, npt.NDArray[np.float64]] = {name: np.asarray(getattr(self, name), float) for name in FIELDS}
-        for name, values in [*prices.items(), ("session", np.broadcast_to(self.session, shape))]:
+        if self.session.shape != known_at.shape:
+            raise DataError(f"session has shape {self.session.shape}, [time] is {known_at.shape}")
+        for name, values in prices.items():
             if values.shape != shape:
                 raise DataError(f"{name} has shape {values.shape}, [symbol, time] is {shape}")
         missing = np.isnan(prices["open"] + prices["high"] + prices["low"] + prices["close"])
         for name, values in prices.items():
-            if name != "volume" and np.any(np.isnan(values) != missing):
-                values = np.where(missing, np.nan, values)
-            object.__setattr__(self, name, _frozen(values, np.float64))
+            ragged = name != "volume" and np.any(np.isnan(values) != missing)
+            object.__setattr__(self, name, _frozen(np.where(missing, np.nan, values) if ragged else values, np.float64))
 
     def __len__(self) -> int:
         """Give the number of bars in time."""

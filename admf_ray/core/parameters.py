@@ -4,6 +4,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -120,7 +121,7 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
     """
     rows = len(next(iter(columns.values())))
 
-    def value(node: ast.AST) -> Any:
+    def value(node: ast.AST) -> Any:  # noqa: PLR0911  (one return for each kind of node)
         match node:
             case ast.Expression(body=body):
                 return value(body)
@@ -135,17 +136,11 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
                 return _OPERATORS[type(op)](value(left), value(right))
             case ast.BoolOp(op=op, values=values):
-                parts = [value(part) for part in values]
-                result = parts[0]
-                for part in parts[1:]:
-                    result = _OPERATORS[type(op)](result, part)
-                return result
+                return reduce(_OPERATORS[type(op)], map(value, values))
             case ast.Compare(left=left, ops=ops, comparators=comparators) if all(type(op) in _OPERATORS for op in ops):
                 terms = [value(left), *map(value, comparators)]
-                result = _OPERATORS[type(ops[0])](terms[0], terms[1])
-                for op, one, other in zip(ops[1:], terms[1:-1], terms[2:], strict=True):
-                    result = np.logical_and(result, _OPERATORS[type(op)](one, other))
-                return result
+                pairs = zip(ops, terms[:-1], terms[1:], strict=True)
+                return reduce(np.logical_and, (_OPERATORS[type(sign)](one, other) for sign, one, other in pairs))
         raise ConfigError(
             f"constraint '{constraint}' is not allowed; allowed: parameters ({', '.join(columns)}), numbers, "
             "< <= > >= == !=, + - * /, and, or, not"

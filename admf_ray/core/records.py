@@ -93,11 +93,11 @@ RULES = np.dtype(
         ("boundary", "i8"),
         ("size", "f8"),  # quantity, cash amount or share of equity, as the sizing says
         ("lot", "f8"),  # 0 = fractional
-        ("commission_bps", "f8"),
+        ("commission_rate", "f8"),  # of the value of a fill
         ("commission_per_share", "f8"),
         ("commission_minimum", "f8"),  # of the per-share part of one fill
         ("commission_fixed", "f8"),  # per fill
-        ("slippage_bps", "f8"),
+        ("slippage_rate", "f8"),  # of the price
         ("half_spread", "f8"),  # in price units
         ("cash", "f8"),  # initial
         ("risk_free", "f8"),  # per bar

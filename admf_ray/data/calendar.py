@@ -45,12 +45,13 @@ class SessionTable:
         if len(strangers):
             shown = ", ".join(str(date) for date in strangers[:5].astype("datetime64[ns]").astype("datetime64[D]"))
             raise DataError(f"{origin}: {len(strangers)} date(s) are no sessions of calendar {self.name}: {shown}")
-        return self._closes[at]
+        closes: npt.NDArray[np.int64] = self._closes[at]
+        return closes
 
     def numbers(self, known_at: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        """Number the session in which each bar became known, the first bar's being 0."""
+        """Give the number of the session in which each bar became known; the first bar's is 0."""
         at = np.searchsorted(self._closes, known_at)
-        return (at - at[0]).astype(np.int32)
+        return np.asarray(at - at[0], dtype=np.int32)
 
     def next_close(self, known_at: int) -> int:
         """Give the first close after a moment."""

@@ -69,7 +69,7 @@ def _read(path: Path) -> Bars:
         array: npt.NDArray[Any] = table[name].combine_chunks().to_numpy(zero_copy_only=True)
         return array
 
-    fields = {}
+    fields: dict[str, Any] = {}
     for name in FIELDS:
         rows = [column(f"{name}[{symbol}]") for symbol in range(len(symbols))]
         fields[name] = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)

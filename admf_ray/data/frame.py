@@ -1,5 +1,7 @@
 """From a table of bars, as some source has it, to `Bars`."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -46,7 +48,9 @@ def bars_from_frame(frame: pl.DataFrame, request: DataRequest, origin: str) -> B
     if frame.is_empty():
         raise DataError(f"{origin}: there is no bar in it")
     stamps = frame[names[time_name]]
-    columns = {name: _numbers(frame[names[name]], name, stamps, origin) for name in FIELDS if name in names}
+    columns: dict[str, npt.NDArray[np.float64]] = {
+        name: _numbers(frame[names[name]], name, stamps, origin) for name in FIELDS if name in names
+    }
     columns.setdefault("volume", np.full(len(frame), np.nan))
     moments, date_only = _moments(stamps, request, origin)
     sessions = session_table(request.calendar, int(moments.min()), int(moments.max())) if request.calendar else None
@@ -68,10 +72,12 @@ def bars_from_frame(frame: pl.DataFrame, request: DataRequest, origin: str) -> B
     periods = request.periods_per_year
     if periods is None:
         if sessions is None:
-            raise DataError(f"{origin}: how many bars a year has is not known; set data.calendar or data.periods_per_year")
+            raise DataError(
+                f"{origin}: how many bars a year has is not known; set data.calendar or data.periods_per_year"
+            )
         periods = sessions.sessions_per_year * float(np.median(np.unique(session, return_counts=True)[1]))
     return Bars(
-        symbols=(request.symbol or origin.split("/")[-1].split(".")[0],),
+        symbols=(request.symbol or Path(origin).name.partition(".")[0],),
         known_at=known_at,
         session=session,
         covers_until=covers_until,

@@ -39,7 +39,7 @@ def check_bars(
     findings: list[str] = []
 
     def find(rule: str, wrong: npt.NDArray[np.bool_], values: npt.NDArray[np.float64] | None = None) -> None:
-        for row in np.flatnonzero(wrong):
+        for row in np.flatnonzero(wrong).tolist():
             value = "" if values is None else f": {values[row]:g}"
             findings.append(f"bar {stamps[row]} (row {row + 1}): {rule}{value}")
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,9 @@ class Span:
         match = re.fullmatch(r"\s*(\d+)\s*(b|d|w|mo|q|y)\s*", str(text))
         if not match:
             units = ", ".join(f"{unit} ({name})" for unit, name in _UNITS.items())
-            raise ConfigError(f"{where}: '{text}' is no span; allowed: a whole number and a unit: {units}; e.g. 4y, 63b")
+            raise ConfigError(
+                f"{where}: '{text}' is no span; allowed: a whole number and a unit: {units}; e.g. 4y, 63b"
+            )
         return cls(int(match[1]), match[2])
 
     def times(self, factor: int) -> "Span":
@@ -96,13 +99,13 @@ class TimeAxis:
         """
         first = np.datetime64(int(self.known_at[0]) - 1, "ns")
         if align == "none":
-            return first.astype("datetime64[D]").astype("datetime64[ns]")
+            return _whole(first, "D")
         months = {"month": 1, "quarter": 3, "year": 12}[align]
         number = int(first.astype("datetime64[M]").astype(np.int64)) // months * months
-        begin = np.datetime64(number, "M").astype("datetime64[ns]")
+        begin = _whole(np.datetime64(number, "M"), "M")
         longest = int(np.diff(self.known_at).max()) if len(self.known_at) > 1 else DAY
         if int((first - begin).astype(np.int64)) > longest:
-            begin = np.datetime64(number + months, "M").astype("datetime64[ns]")
+            begin = _whole(np.datetime64(number + months, "M"), "M")
         return begin
 
     def index(self, position: Position) -> int:
@@ -127,13 +130,10 @@ class TimeAxis:
         moment = position if isinstance(position, np.datetime64) else self._moment(position)
         if span.unit in _DAYS:
             return moment + np.timedelta64(span.count * _DAYS[span.unit], "D")
-        month = moment.astype("datetime64[M]")
-        later = month + np.timedelta64(span.count * _MONTHS[span.unit], "M")
-        into = moment - month.astype("datetime64[ns]")
-        last_day = (later + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
-        of_day = moment - moment.astype("datetime64[D]").astype("datetime64[ns]")
-        latest = last_day.astype("datetime64[ns]") + of_day
-        return min(later.astype("datetime64[ns]") + into, latest)
+        month = moment.astype("datetime64[M]") + np.timedelta64(span.count * _MONTHS[span.unit], "M")
+        same_day = _whole(month, "M") + (moment - _whole(moment, "M"))
+        last_day = _whole(month + np.timedelta64(1, "M"), "M") - np.timedelta64(1, "D") + (moment - _whole(moment, "D"))
+        return min(same_day, last_day)
 
     def _moment(self, index: int) -> np.datetime64:
         if index <= 0:
@@ -141,6 +141,11 @@ class TimeAxis:
         if index > len(self.known_at):
             return np.datetime64(self.covers_until, "ns")
         return np.datetime64(int(self.known_at[index - 1]), "ns")
+
+
+def _whole(moment: np.datetime64, unit: Literal["D", "M"]) -> np.datetime64:
+    """Give the beginning of the moment's day or month, in nanoseconds."""
+    return np.datetime64(moment.astype(f"datetime64[{unit}]"), "ns")
 
 
 def parse_date(text: object, where: str) -> np.datetime64:

@@ -92,14 +92,14 @@ class WindowPlan:
                 break
             stop = min(axis.index(test_stop), len(bars))
             spans = (axis.index(start), axis.index(train_stop), axis.index(test_start), stop)
-            windows.append(self._checked(Window(len(windows), *spans), windows, bars))
+            windows.append(self._checked(Window(len(windows), *spans), windows))
             if not complete:
                 break
         if not windows:
-            raise ConfigError(self._too_long(axis, bars, train_stop, test_start, test_stop))
+            raise ConfigError(self._too_long(bars, train_stop, test_start, test_stop))
         return tuple(windows)
 
-    def _checked(self, window: Window, before: Sequence[Window], bars: Bars) -> Window:
+    def _checked(self, window: Window, before: Sequence[Window]) -> Window:
         for name, length, least in (
             ("train", window.train_stop - window.train_start, 2),
             ("test", window.test_stop - window.test_start, 1),
@@ -117,18 +117,23 @@ class WindowPlan:
             )
         return window
 
-    def _too_long(
-        self, axis: TimeAxis, bars: Bars, train_stop: Position, test_start: Position, test_stop: Position
-    ) -> str:
-        ends = [position if isinstance(position, np.datetime64) else f"bar {position}" for position in (
-            train_stop, test_start, test_stop)]
-        shown = [str(end)[:10] for end in ends]
-        first, last = (str(np.datetime64(int(moment), "ns"))[:10] for moment in (bars.known_at[0], bars.known_at[-1]))
+    def _too_long(self, bars: Bars, train_stop: Position, test_start: Position, test_stop: Position) -> str:
+        ends = [
+            str(position)[:10] if isinstance(position, np.datetime64) else f"bar {position}"
+            for position in (train_stop, test_start, test_stop)
+        ]
+        first, last = _days(bars)
         return (
             f"windows: train {self.train} + gap {self.gap} + test {self.test} do not fit the data: train would end "
-            f"{shown[0]}, test would go from {shown[1]} to {shown[2]}, but there are {len(bars)} bars from {first} to "
+            f"{ends[0]}, test would go from {ends[1]} to {ends[2]}, but there are {len(bars)} bars from {first} to "
             f"{last}; allowed: shorter spans, or windows.allow_truncated_final=true"
         )
+
+
+def _days(bars: Bars) -> tuple[str, str]:
+    """Give the days of the first and the last bar."""
+    first, last = (str(np.datetime64(int(moment), "ns"))[:10] for moment in (bars.known_at[0], bars.known_at[-1]))
+    return first, last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +168,7 @@ class SplitPlan:
         spans = dict(zip(DATASETS, zip(begins, [*starts[1:], len(bars)], strict=True), strict=True))
         if any(stop - start < 2 for start, stop in spans.values()):
             held = ", ".join(f"{name} {max(stop - start, 0)} bars" for name, (start, stop) in spans.items())
-            first, last = (str(np.datetime64(int(at), "ns"))[:10] for at in (bars.known_at[0], bars.known_at[-1]))
+            first, last = _days(bars)
             raise ConfigError(
                 f"windows: the dates train={self.train or 'first bar'}, validation={self.validation}, test={self.test} "
                 f"with gap {self.gap} leave {held}; allowed: dates in this order, 2 bars or more each, between "
@@ -226,7 +231,14 @@ class Separation:
             Names the first window that violates it.
         """
         for window, following in zip(windows, [*windows[1:], None], strict=True):
-            spans = (0, window.train_start, window.train_stop - 1, window.test_start, window.test_stop - 1, len(bars) - 1)
+            spans = (
+                0,
+                window.train_start,
+                window.train_stop - 1,
+                window.test_start,
+                window.test_stop - 1,
+                len(bars) - 1,
+            )
             ordered = spans[0] <= spans[1] <= spans[2] < spans[3] <= spans[4] <= spans[5]
             if not ordered or bars.known_at[spans[2]] >= bars.known_at[spans[3]]:
                 raise AdmfError(f"window {window.index} is not in order: {window}")

@@ -1,0 +1,1 @@
+"""Engines: the compiled simulation and the sweep over it."""

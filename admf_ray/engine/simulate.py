@@ -9,7 +9,7 @@ from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES, Boundary, FillP
 from admf_ray.execution.cash import affordable
 from admf_ray.execution.costs import commission, fill_price
 from admf_ray.portfolio.account import apply_fill, mark
-from admf_ray.portfolio.metrics import observe
+from admf_ray.portfolio.metrics import load_sums, observe, store_sums
 from admf_ray.risk.sizing import desired_quantity
 
 __all__ = ["simulate"]
@@ -27,9 +27,29 @@ _RAW_ROWS = 5
 
 
 @shared
+def _is_new(target: float, emitted: float) -> bool:
+    """Say whether a target is known and not the one last emitted."""
+    return target == target and target != emitted
+
+
+@shared
+def _write_path(path: Any, column: int, equity: float, holdings: Any) -> None:
+    path[0, column] = equity
+    for s in range(holdings.shape[0]):
+        path[1 + s, column] = holdings[s].quantity
+
+
+@shared
 def _fill(
-    account: Any, holding: Any, rules: Any, quantity: float, reference: float, bar: int, symbol: int, reason: int,
-    ledger: Any,
+    account: Any,
+    holding: Any,
+    rules: Any,
+    quantity: float,
+    reference: float,
+    bar: int,
+    symbol: int,
+    reason: int,
+    row: Any,
 ) -> None:
     """Trade an order at a reference price: cut it to the cash, charge it, book it, write it down."""
     price = fill_price(quantity, reference, rules)
@@ -46,19 +66,17 @@ def _fill(
         # A sale that brings less than its minimum commission takes what cash there is: never more.
         fee = min(fee, account.cash - quantity * price)
     apply_fill(account, holding, quantity, price, fee)
-    if ledger.shape[0] > 0:
-        row = ledger[account.fills - 1]
-        row.bar = bar
-        row.symbol = symbol
-        row.quantity = quantity
-        row.price = price
-        row.commission = fee
-        row.position = holding.quantity
-        row.cash = account.cash
-        row.order = holding.order
-        row.signal = holding.signal
-        row.reason = reason
-        row.limits = limits
+    row.bar = bar
+    row.symbol = symbol
+    row.quantity = quantity
+    row.price = price
+    row.commission = fee
+    row.position = holding.quantity
+    row.cash = account.cash
+    row.order = holding.order
+    row.signal = holding.signal
+    row.reason = reason
+    row.limits = limits
 
 
 @shared
@@ -79,12 +97,12 @@ def _decide(account: Any, holding: Any, rules: Any, target: float, close: float,
 
 
 @shared
-def _flatten(account: Any, holding: Any, rules: Any, bar: int, symbol: int, ledger: Any) -> None:
+def _flatten(account: Any, holding: Any, rules: Any, bar: int, symbol: int, row: Any) -> None:
     """Close a position at the newest close, with the costs of any order."""
     account.orders += 1
     holding.order = account.orders
     holding.limits = 0
-    _fill(account, holding, rules, -holding.quantity, holding.price, bar, symbol, _BY_BOUNDARY, ledger)
+    _fill(account, holding, rules, -holding.quantity, holding.price, bar, symbol, _BY_BOUNDARY, row)
 
 
 @compiled(
@@ -130,8 +148,9 @@ def simulate(
         State.
     path : float64 array, shape [1 + symbol, bar of the segment] or [., 0]
         Receives the equity and each position at every close; nothing where it has no columns.
-    ledger : `FILL` array
-        Receives the fills; nothing where it is empty. One row for each bar and symbol and one more each suffice.
+    ledger : `FILL` array, shape [at least 1]
+        Receives the fills; one row for each bar and symbol, and one more each, hold them all. Where they do not fit,
+        the last row holds the last fill.
     """
     rules = rules_record[0]
     account = account_record[0]
@@ -140,43 +159,62 @@ def simulate(
     flatten = rules.boundary == _FLATTEN
     risk_free = rules.risk_free
     first = segment_stop - path.shape[1]
-    for t in range(start, stop):
+    last_row = ledger.shape[0] - 1
+    quiet_stop = min(stop, segment_stop - 1) if flatten else stop
+    sums = load_sums(account)
+    t = start
+    while t < stop:
+        # A stretch on which nothing but prices can change: no order waits and no target is new.
+        quiet = True
+        exposed = False
+        for s in range(symbols):
+            quiet &= holdings[s].pending == 0.0
+            exposed |= holdings[s].quantity != 0.0
+        while quiet and t < quiet_stop:
+            equity = account.cash
+            for s in range(symbols):
+                holding = holdings[s]
+                quiet &= not _is_new(targets[s, t], holding.target)
+                equity += mark(holding, matrix[_RAW_ROWS * s + _CLOSE_ROW, t])
+            if quiet:
+                sums = observe(sums, equity, exposed, risk_free)
+                if path.shape[1] > 0:
+                    _write_path(path, t - first, equity, holdings)
+                t += 1
+        if t == stop:
+            break
         for s in range(symbols):
             holding = holdings[s]
-            if holding.pending != 0.0:
-                reference = matrix[_RAW_ROWS * s + _OPEN_ROW, t]
-                if reference == reference:
-                    _fill(account, holding, rules, holding.pending, reference, t, s, _BY_SIGNAL, ledger)
-                    holding.pending = 0.0
-            close = matrix[_RAW_ROWS * s + _CLOSE_ROW, t]
-            if close == close:
-                holding.price = close
-        equity = mark(account, holdings)
-        traded = False
+            reference = matrix[_RAW_ROWS * s + _OPEN_ROW, t]
+            if holding.pending != 0.0 and reference == reference:
+                row = ledger[min(account.fills, last_row)]
+                _fill(account, holding, rules, holding.pending, reference, t, s, _BY_SIGNAL, row)
+                holding.pending = 0.0
+        equity = account.cash
+        for s in range(symbols):
+            equity += mark(holdings[s], matrix[_RAW_ROWS * s + _CLOSE_ROW, t])
         if flatten and t == segment_stop - 1:
             for s in range(symbols):
                 if holdings[s].quantity != 0.0:
-                    _flatten(account, holdings[s], rules, t, s, ledger)
-                    traded = True
+                    _flatten(account, holdings[s], rules, t, s, ledger[min(account.fills, last_row)])
         else:
             for s in range(symbols):
                 holding = holdings[s]
-                target = targets[s, t]
                 close = matrix[_RAW_ROWS * s + _CLOSE_ROW, t]
                 # A missing bar is not tradable: its target is taken up on the next bar that is there.
-                if target == target and target != holding.target and close == close:
-                    _decide(account, holding, rules, target, close, equity)
+                if _is_new(targets[s, t], holding.target) and close == close:
+                    _decide(account, holding, rules, targets[s, t], close, equity)
                     if at_close and holding.pending != 0.0:
-                        _fill(account, holding, rules, holding.pending, close, t, s, _BY_SIGNAL, ledger)
+                        row = ledger[min(account.fills, last_row)]
+                        _fill(account, holding, rules, holding.pending, close, t, s, _BY_SIGNAL, row)
                         holding.pending = 0.0
-                        traded = True
-        if traded:
-            equity = mark(account, holdings)
+        equity = account.cash
         exposed = False
         for s in range(symbols):
+            equity += holdings[s].quantity * holdings[s].price
             exposed |= holdings[s].quantity != 0.0
-        observe(account, equity, exposed, risk_free)
+        sums = observe(sums, equity, exposed, risk_free)
         if path.shape[1] > 0:
-            path[0, t - first] = equity
-            for s in range(symbols):
-                path[1 + s, t - first] = holdings[s].quantity
+            _write_path(path, t - first, equity, holdings)
+        t += 1
+    store_sums(account, sums)

@@ -64,9 +64,12 @@ class AccountRules:
             Bars per year of the data; spreads the risk-free rate over bars.
         """
         record = np.zeros(1, dtype=RULES)
+        derived = {
+            "commission_rate": self.commission_bps / 1e4,
+            "slippage_rate": self.slippage_bps / 1e4,
+            "risk_free": self.risk_free / periods_per_year,
+            "periods": periods_per_year,
+        }
         for name in RULES.names or ():
-            if name != "periods":
-                record[name] = getattr(self, name)
-        record["periods"] = periods_per_year
-        record["risk_free"] = self.risk_free / periods_per_year
+            record[name] = derived[name] if name in derived else getattr(self, name)
         return record

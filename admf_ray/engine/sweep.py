@@ -66,13 +66,15 @@ def sweep(
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)
     no_path = np.empty((1, 0))
-    no_ledger = np.empty(0, dtype=FILL)
+    no_ledger = np.empty(1, dtype=FILL)
     for c in range(rows.shape[0]):
         state[:] = 0.0
         strategy(matrix, rows[c], session, params[c], state, 0, stop, targets)
         for w in range(spans.shape[0]):
             open_account(account[0], holdings, rules[0].cash)
-            simulate(matrix, targets, rules, spans[w, 0], spans[w, 1], spans[w, 1], account, holdings, no_path, no_ledger)
+            simulate(
+                matrix, targets, rules, spans[w, 0], spans[w, 1], spans[w, 1], account, holdings, no_path, no_ledger
+            )
             measure(account[0], rules[0], out[c, w])
 
 

@@ -1,0 +1,1 @@
+"""Execution: what fills cost, and what the cash pays for."""

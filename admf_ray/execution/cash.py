@@ -15,6 +15,20 @@ def _cash_after(quantity: float, price: float, cash: float, rules: Any) -> float
 
 
 @shared
+def _affordable_fraction(unpaid: float, price: float, cash: float, rules: Any) -> float:
+    """Bisect down to two neighbouring floats, of which the lower can be paid and the upper cannot."""
+    paid = 0.0
+    middle = 0.5 * unpaid
+    while paid < middle < unpaid:
+        if _cash_after(middle, price, cash, rules) >= 0.0:
+            paid = middle
+        else:
+            unpaid = middle
+        middle = paid + 0.5 * (unpaid - paid)
+    return paid
+
+
+@shared
 def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     """Cut a buy to what the cash pays for.
 
@@ -33,28 +47,21 @@ def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     -------
     float
         The largest quantity up to the wanted one, in whole lots (fractional: the largest float), after which the
-        computed cash is at least 0. The computed cash never rises with the quantity, so bisection finds what
-        lowering one lot (one float) at a time would find.
+        computed cash is at least 0: what lowering it one lot (one float) at a time would find, since the computed
+        cash never rises with the quantity.
     """
     if _cash_after(quantity, price, cash, rules) >= 0.0:
         return quantity
-    paid = 0.0
     if rules.lot == 0.0:
-        unpaid = quantity
-        middle = 0.5 * unpaid
-        while paid < middle < unpaid:
-            if _cash_after(middle, price, cash, rules) >= 0.0:
-                paid = middle
-            else:
-                unpaid = middle
-            middle = paid + 0.5 * (unpaid - paid)
-        return paid
-    lots = 0.0
-    too_many = math.ceil(quantity / rules.lot - 1e-9)
-    while too_many - lots > 1.0:
-        middle = math.floor(0.5 * (lots + too_many))
-        if _cash_after(middle * rules.lot, price, cash, rules) >= 0.0:
-            lots = middle
-        else:
-            too_many = middle
-    return lots * rules.lot
+        return _affordable_fraction(quantity, price, cash, rules)
+    # What the cash pays for but for rounding, which the two walks mend.
+    value = price * (1.0 + rules.commission_rate)
+    spendable = cash - rules.commission_fixed
+    bound = min(spendable / (value + rules.commission_per_share), (spendable - rules.commission_minimum) / value)
+    lots = float(max(math.floor(bound / rules.lot), 0))
+    while lots > 0.0 and _cash_after(lots * rules.lot, price, cash, rules) < 0.0:
+        lots -= 1.0
+    while _cash_after((lots + 1.0) * rules.lot, price, cash, rules) >= 0.0:
+        lots += 1.0
+    paid: float = lots * rules.lot
+    return paid

@@ -14,10 +14,8 @@ _RESYNCHRONIZE = 512
 
 
 @compiled(INDICATOR)
-def sma(
-    matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any
-) -> None:
-    """Simple moving average of the newest ``params[0]`` values.
+def sma(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Write the simple moving average of the newest ``params[0]`` values.
 
     NaN before the window is full and while it holds a missing value. State: the sum of the values in the window that
     are not missing, and how many are. The sum is made anew at every absolute bar index divisible by 512, so that it

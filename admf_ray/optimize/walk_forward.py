@@ -145,4 +145,5 @@ def buy_and_hold(search: Search, start: int, stop: int) -> Segment:
 
 def _returns(equity: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
     before = np.append(initial, equity[:-1])
-    return np.divide(equity, before, out=np.ones_like(equity), where=before > 0.0) - 1.0
+    growth: npt.NDArray[np.float64] = np.divide(equity, before, out=np.ones_like(equity), where=before > 0.0)
+    return growth - 1.0

@@ -1,0 +1,1 @@
+"""The portfolio: account, trades, metrics."""

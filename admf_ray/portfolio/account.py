@@ -80,9 +80,16 @@ def apply_fill(account: Any, holding: Any, quantity: float, price: float, commis
 
 
 @shared
-def mark(account: Any, holdings: npt.NDArray[Any]) -> float:
-    """Give the equity: cash and every position at its newest close, in panel order."""
-    equity = account.cash
-    for symbol in range(holdings.shape[0]):
-        equity += holdings[symbol].quantity * holdings[symbol].price
-    return equity
+def mark(holding: Any, close: float) -> float:
+    """Take in the newest close, where there is one, and give the value of the position at it.
+
+    Parameters
+    ----------
+    holding : record of `HOLDING`
+    close : float
+        NaN on a missing bar: the position stays at its last close.
+    """
+    if close == close:
+        holding.price = close
+    value: float = holding.quantity * holding.price
+    return value

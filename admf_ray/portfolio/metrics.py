@@ -1,7 +1,7 @@
 """Metrics of one segment, from sums that are kept while it runs (SEMANTICS 5)."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from admf_ray.core.kernels import shared
 from admf_ray.core.records import ACCOUNT, HOLDING
 from admf_ray.portfolio.account import open_account
 
-__all__ = ["METRICS", "measure", "observe", "path_metrics"]
+__all__ = ["METRICS", "Sums", "load_sums", "measure", "observe", "path_metrics", "store_sums"]
 
 METRICS = (
     "sharpe",
@@ -30,8 +30,49 @@ METRICS = (
 """Names of the metrics, in the order in which `measure` writes them."""
 
 
+class Sums(NamedTuple):
+    """The running part of an account's metrics, as a value that stays in registers; see `ACCOUNT`."""
+
+    equity: float
+    peak: float
+    drawdown: float
+    returns: float
+    squares: float
+    negative_squares: float
+    bars: int
+    exposed: int
+
+
 @shared
-def observe(account: Any, equity: float, exposed: bool, risk_free: float) -> None:
+def load_sums(account: Any) -> Sums:
+    """Take the sums out of an account."""
+    return Sums(
+        account.equity,
+        account.peak,
+        account.drawdown,
+        account.sum_returns,
+        account.sum_squares,
+        account.sum_negative_squares,
+        account.bars,
+        account.exposed,
+    )
+
+
+@shared
+def store_sums(account: Any, sums: Sums) -> None:
+    """Put the sums back into an account."""
+    account.equity = sums.equity
+    account.peak = sums.peak
+    account.drawdown = sums.drawdown
+    account.sum_returns = sums.returns
+    account.sum_squares = sums.squares
+    account.sum_negative_squares = sums.negative_squares
+    account.bars = sums.bars
+    account.exposed = sums.exposed
+
+
+@shared
+def observe(sums: Sums, equity: float, exposed: bool, risk_free: float) -> Sums:
     """Take one closed bar into the sums.
 
     The bar's return is ``equity / previous equity - 1``; the first one is relative to the initial equity. Once all
@@ -39,7 +80,7 @@ def observe(account: Any, equity: float, exposed: bool, risk_free: float) -> Non
 
     Parameters
     ----------
-    account : record of `ACCOUNT`
+    sums : Sums
     equity : float
         At the bar's close, after everything that the bar did.
     exposed : bool
@@ -47,20 +88,19 @@ def observe(account: Any, equity: float, exposed: bool, risk_free: float) -> Non
     risk_free : float
         Per bar.
     """
-    change = 0.0
-    if equity != account.equity:
-        change = equity / account.equity - 1.0
-        account.sum_returns += change
-        account.sum_squares += change * change
-        account.equity = equity
-        if equity > account.peak:
-            account.peak = equity
-        else:
-            account.drawdown = min(account.drawdown, equity / account.peak - 1.0)
+    change = equity / sums.equity - 1.0 if sums.equity > 0.0 else 0.0
     below = min(change - risk_free, 0.0)
-    account.sum_negative_squares += below * below
-    account.bars += 1
-    account.exposed += exposed
+    peak = max(sums.peak, equity)
+    return Sums(
+        equity,
+        peak,
+        min(sums.drawdown, equity / peak - 1.0),
+        sums.returns + change,
+        sums.squares + change * change,
+        sums.negative_squares + below * below,
+        sums.bars + 1,
+        sums.exposed + exposed,
+    )
 
 
 @shared
@@ -134,8 +174,10 @@ def measure(account: Any, rules: Any, out: Any) -> None:
 
 @shared
 def _observe_path(account: Any, equity: Any, exposed: Any, risk_free: float) -> None:
+    sums = load_sums(account)
     for t in range(equity.shape[0]):
-        observe(account, equity[t], exposed[t], risk_free)
+        sums = observe(sums, equity[t], exposed[t], risk_free)
+    store_sums(account, sums)
 
 
 def path_metrics(

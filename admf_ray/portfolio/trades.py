@@ -50,7 +50,7 @@ def round_trips(ledger: npt.NDArray[Any], bars: Bars, fill: FillPolicy) -> npt.N
     for symbol in range(len(bars.symbols)):
         fills = ledger[ledger["symbol"] == symbol]
         first = 0
-        for last in np.flatnonzero(fills["position"] == 0.0):
+        for last in np.flatnonzero(fills["position"] == 0.0).tolist():
             trades.append(_trade(fills[first : last + 1], bars, fill))
             first = last + 1
     return np.sort(np.array(trades, dtype=TRADE), order=["exit_bar", "symbol"], kind="stable")

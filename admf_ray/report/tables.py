@@ -31,7 +31,17 @@ _FORMATS = {
     "commission": "{:,.0f}",
     "final_equity": "{:,.2f}",
 }
-_BESIDE = ("total_return", "cagr", "sharpe", "sortino", "volatility", "max_drawdown", "trades", "exposure", "final_equity")
+_BESIDE = (
+    "total_return",
+    "cagr",
+    "sharpe",
+    "sortino",
+    "volatility",
+    "max_drawdown",
+    "trades",
+    "exposure",
+    "final_equity",
+)
 _TOP = 10
 
 
@@ -75,7 +85,9 @@ def print_sweep(console: Console, result: RunResult) -> None:
     )
     for row in best.iter_rows(named=True):
         table.add_row(
-            str(row["candidate"]), *(f"{row[name]:g}" for name in parameters), *(_text(name, row[name]) for name in metrics)
+            str(row["candidate"]),
+            *(f"{row[name]:g}" for name in parameters),
+            *(_text(name, row[name]) for name in metrics),
         )
     console.print(table)
     _print_work(console, result)
@@ -126,7 +138,7 @@ def _print_work(console: Console, result: RunResult) -> None:
     summary = result.summary
     hub = summary["hub"]
     console.print(
-        f"backtests: {summary['backtests']:,}; indicators: {hub['requested']:,} requested, {hub['computed']:,} computed",
+        f"backtests: {summary['backtests']:,}; indicators: {hub['requested']:,} asked for, {hub['computed']:,} computed",
         highlight=False,
     )
     if "timings" in result.tables and "bars_swept" in summary:

@@ -1,0 +1,1 @@
+"""Risk: from targets to quantities."""

@@ -24,9 +24,7 @@ def whole_lots(quantity: float, lot: float) -> float:
 
 
 @shared
-def desired_quantity(
-    sizing: int, size: float, lot: float, target: float, close: float, equity: float
-) -> float:
+def desired_quantity(sizing: int, size: float, lot: float, target: float, close: float, equity: float) -> float:
     """Give the position that a target asks for.
 
     Parameters

@@ -29,6 +29,6 @@ STRATEGIES.add(
         kernel=buy_and_hold,
         warm_up=lambda params: 0,
         convergence=lambda params: 0,
-        source="the market portfolio held: Sharpe, The Arithmetic of Active Management, Fin. Analysts Journal 47 (1991)",
+        source="Sharpe, The Arithmetic of Active Management, Financial Analysts Journal 47 (1991)",
     )
 )

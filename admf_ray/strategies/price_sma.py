@@ -11,9 +11,7 @@ __all__ = ["price_sma"]
 
 
 @compiled(STRATEGY)
-def price_sma(
-    matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any
-) -> None:
+def price_sma(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
     """Target 1 while the close is above its average, else 0; NaN while either is unknown."""
     for s in range(rows.shape[0]):
         long_while_above(matrix[rows[s, 0]], matrix[rows[s, 1]], start, stop, out[s])

@@ -73,7 +73,7 @@ def run_walk_forward(
         outcome = evaluate_window(search, hub, window, metrics[:, window.index], objective, min_trades)
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
-        observe("TEST_WINDOW", _window_record(search, outcome, outcome.test and outcome.test.metrics))
+        observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     frame = windows_frame(search.bars, search.candidates, outcomes)
@@ -105,7 +105,9 @@ def run_walk_forward(
         "timings": timings,
     }
     variants = [
-        span_variant(search, f"w{outcome.window.index:02d}", outcome.winner, outcome.window.test_start, outcome.window.test_stop)
+        span_variant(
+            search, f"w{outcome.window.index:02d}", outcome.winner, outcome.window.test_start, outcome.window.test_stop
+        )
         for outcome in outcomes
         if outcome.winner is not None
     ]

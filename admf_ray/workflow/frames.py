@@ -163,7 +163,9 @@ def trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segmen
             "bars": trades["exit_bar"] - trades["entry_bar"],
             "mae": trades["mae"],
             "mfe": trades["mfe"],
-            "exit_reason": pl.Series([Reason(reason).name.lower() for reason in trades["exit_reason"]], dtype=pl.String),
+            "exit_reason": pl.Series(
+                [Reason(reason).name.lower() for reason in trades["exit_reason"]], dtype=pl.String
+            ),
             "strategies": pl.Series([strategy] * len(trades), dtype=pl.String),
             "window": pl.Series(windows, dtype=pl.Int16),
         }

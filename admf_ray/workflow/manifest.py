@@ -7,7 +7,6 @@ from typing import Any
 
 import llvmlite.binding
 
-from admf_ray import __version__
 from admf_ray.core.bars import Bars
 from admf_ray.fingerprint import code_fingerprint, fingerprint_value
 
@@ -23,7 +22,7 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
     """
     return {
         "schema": 1,
-        "code": {"version": __version__, "sha256": code_fingerprint()},
+        "code": {"version": _version("admf-ray"), "sha256": code_fingerprint()},
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": {

@@ -51,7 +51,11 @@ def fingerprint_frame(frame: pl.DataFrame) -> str:
     """Hash the columns of a frame; nulls of a number column count as NaN."""
     columns = {}
     for column in frame.iter_columns():
-        values = column.cast(pl.Float64).fill_null(float("nan")) if column.null_count() and column.dtype.is_numeric() else column
+        values = (
+            column.cast(pl.Float64).fill_null(float("nan"))
+            if column.null_count() and column.dtype.is_numeric()
+            else column
+        )
         columns[column.name] = values.to_numpy()
     return fingerprint_columns(columns)
 

@@ -1,0 +1,66 @@
+# make walkforward and make test do all their own set-up; they are quick when it is done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+UV_VERSION := 0.13.8
+
+.PHONY: setup walkforward test lint format benchmark slow chaos peers coverage lock clean
+
+walkforward: $(VENV)/run.stamp
+	$(BIN)/python -m admf_ray.launch +experiment=walkforward
+
+setup: $(VENV)/test.stamp
+
+test: $(VENV)/test.stamp
+	$(PYTEST)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/test.stamp
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only "$(ONLY)")
+
+# pytest exits 5 where no test carries the marker.
+slow chaos peers: $(VENV)/test.stamp
+	$(PYTEST) -m $@ || test $$? -eq 5
+
+coverage: $(VENV)/test.stamp
+	NUMBA_DISABLE_JIT=0 $(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+# Where the venv module is missing (Debian splits it off), virtualenv does the same.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m virtualenv $(VENV); } || { \
+		rm -rf $(VENV); $(PYTHON) -m pip install --quiet --target $(VENV)-tool virtualenv && \
+		PYTHONPATH=$(VENV)-tool $(PYTHON) -m virtualenv $(VENV) && rm -rf $(VENV)-tool; }
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	test -f $(VENV)/test.stamp || $(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements-test.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+		--extra build --extra test --custom-compile-command "make lock" --output-file requirements-test.lock
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+		--extra build --constraint requirements-test.lock --custom-compile-command "make lock" --output-file requirements.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +22,7 @@ from admf_ray.workflow import Variant
 
 __all__ = ["compose_settings", "config_directory", "experiments", "settings_yaml", "variant_yaml"]
 
+_FREE = ("strategy.params.", "strategy.space.")
 _RECHOSEN = ("windows", "cluster")
 
 
@@ -55,27 +58,49 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
     ConfigError
         Names the option and what is allowed.
     """
-    extra = [f"hydra.searchpath=[file://{_existing(config_dir)}]"] if config_dir else []
+    main, *others = _search_path(config_dir, config_name)
+    extra = [f"hydra.searchpath=[{','.join(f'file://{other}' for other in others)}]"] if others else []
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(config_directory()), version_base="1.3"):
-            config = compose(config_name, overrides=[*overrides, *extra])
-            values = OmegaConf.to_container(config, resolve=True)
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        free = [override for override in parsed if override.key_or_group.startswith(_FREE)]
+        fixed = [str(override.input_line) for override in parsed if override not in free]
+        with initialize_config_dir(str(main), version_base="1.3"):
+            config = compose(config_name, overrides=[*fixed, *extra])
+            values: Any = OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_wording(error)) from None
-    assert isinstance(values, dict)
+    for override in free:
+        _apply(values, override)
     if values.get("experiment") is None:
         raise ConfigError(
             f"experiment: none was chosen; allowed: {', '.join('+experiment=' + n for n in experiments())}"
         )
-    return parse_settings({str(name): value for name, value in values.items()})
+    return parse_settings(values)
 
 
-def _existing(directory: str) -> Path:
-    path = Path(directory).expanduser().absolute()
-    if not path.is_dir():
-        raise ConfigError(f"--config-dir: there is no directory '{path}'")
-    return path
+def _apply(values: dict[str, Any], override: Override) -> None:
+    """Set or delete a value below ``strategy``, whose names depend on the strategy and are checked with it."""
+    *path, last = override.key_or_group.split(".")
+    for name in path:
+        if not isinstance(values.get(name), dict):
+            values[name] = {}
+        values = values[name]
+    if override.is_delete():
+        values.pop(last, None)
+    else:
+        values[last] = override.value()
+
+
+def _search_path(config_dir: str | None, config_name: str) -> list[Path]:
+    """Give the directories to search; the one that has the primary configuration first, as Hydra wants it."""
+    own = config_directory()
+    if config_dir is None:
+        return [own]
+    users = Path(config_dir).expanduser().absolute()
+    if not users.is_dir():
+        raise ConfigError(f"--config-dir: there is no directory '{users}'")
+    return [users, own] if (users / f"{config_name}.yaml").is_file() else [own, users]
 
 
 def _wording(error: Exception) -> str:
@@ -86,8 +111,10 @@ def _wording(error: Exception) -> str:
         allowed = allowed_options(section)
         where = f"{match[1]}: "
         return where + (unknown_name("option", name, allowed) if allowed else f"'{'.'.join(section)}' has no options")
+    if match := re.search(r"Cannot find primary config '([^']+)'", text):
+        return f"--config-name: there is no configuration '{match[1]}' in the directories that are searched"
     if match := re.search(r"(?:In '[^']*': )?Could not find '([^']+)/([^'/]+)'", text):
-        options = re.findall(r"^\t(.+)$", text, flags=re.MULTILINE)
+        options = re.findall(r"^\t(?!provider=)(.+)$", text, flags=re.MULTILINE)
         return f"{match[1]}: {unknown_name(match[1], match[2], options)}"
     return " ".join(text.split())
 

@@ -228,25 +228,29 @@ def parse_settings(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        lines = dict.fromkeys(_wording(detail) for detail in error.errors())
-        raise ConfigError("\n".join(lines)) from None
+        # A union reports every member that does not match: the first says enough.
+        lines: dict[str, str] = {}
+        for detail in error.errors():
+            path, wording = _wording(detail)
+            lines.setdefault(path, f"{path}: {wording}")
+        raise ConfigError("\n".join(lines.values())) from None
 
 
-def _wording(detail: ErrorDetails) -> str:
+def _wording(detail: ErrorDetails) -> tuple[str, str]:
+    """Give the path of a refused option, and what is wrong with it."""
     location = [str(part) for part in detail["loc"]]
     if location[0] == "windows" and len(location) > 2:
         del location[1]
     if location[:2] == ["strategy", "space"]:
-        location = location[:3]
-        what = f"{detail['input']!r}; allowed: a number, a list of numbers, or low, high and step"
-        return f"{'.'.join(location)}: {what}"
+        allowed = "a number, a list of numbers, or low, high and step"
+        return ".".join(location[:3]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
     path = ".".join(location)
     if detail["type"] == "extra_forbidden":
-        return f"{path}: {unknown_name('option', location[-1], allowed_options(location[:-1]))}"
+        return path, unknown_name("option", location[-1], allowed_options(location[:-1]))
     if detail["type"] == "missing":
-        return f"{path}: is missing"
+        return path, "is missing"
     if detail["type"].startswith("union_tag"):
         kinds = ["rolling", "anchored", "expanding", "split"]
-        return f"windows.kind: {unknown_name('kind of windows', str(detail['ctx'].get('tag')), kinds)}"
-    allowed = detail["msg"].removeprefix("Input should be ").replace("Input should ", "")
-    return f"{path}: {detail['input']!r} is not allowed; allowed: {allowed}"
+        return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
+    allowed = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+    return path, f"{detail['input']!r} is not allowed; allowed: {allowed}"

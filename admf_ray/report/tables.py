@@ -136,11 +136,8 @@ def _beside(metrics: Mapping[str, Any], benchmark: Mapping[str, Any], title: str
 
 def _print_work(console: Console, result: RunResult) -> None:
     summary = result.summary
-    hub = summary["hub"]
-    console.print(
-        f"backtests: {summary['backtests']:,}; indicators: {hub['requested']:,} asked for, {hub['computed']:,} computed",
-        highlight=False,
-    )
+    indicators = f"{summary['hub']['requested']:,} asked for, {summary['hub']['computed']:,} computed"
+    console.print(f"backtests: {summary['backtests']:,}; indicators: {indicators}", highlight=False)
     if "timings" in result.tables and "bars_swept" in summary:
         seconds = float(result.timings["seconds"].sum())
         console.print(

@@ -40,6 +40,7 @@ def fingerprint_columns(columns: Mapping[str, npt.NDArray[Any]]) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> fingerprint_columns({"a": np.arange(3)})[:8] == fingerprint_columns({"a": np.arange(3)[::1]})[:8]
     True
     """

@@ -107,10 +107,11 @@ def _wording(error: Exception) -> str:
     """Say what Hydra refused in the words of all other refusals."""
     text = str(error).strip()
     if match := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^'=]+)", text):
-        *section, name = match[1].split(".")
-        allowed = allowed_options(section)
-        where = f"{match[1]}: "
-        return where + (unknown_name("option", name, allowed) if allowed else f"'{'.'.join(section)}' has no options")
+        path = match[1].split(".")
+        # The first name that is no option is the one to mend.
+        depth = next((n for n, name in enumerate(path) if name not in allowed_options(path[:n])), len(path) - 1)
+        wrong = unknown_name("option", path[depth], allowed_options(path[:depth]))
+        return f"{'.'.join(path[: depth + 1])}: {wrong}"
     if match := re.search(r"Cannot find primary config '([^']+)'", text):
         return f"--config-name: there is no configuration '{match[1]}' in the directories that are searched"
     if match := re.search(r"(?:In '[^']*': )?Could not find '([^']+)/([^'/]+)'", text):

@@ -176,6 +176,11 @@ class Settings(_Section):
     search: SearchSettings = SearchSettings()
     cluster: ClusterSettings = ClusterSettings()
 
+    @field_validator("windows", mode="before")
+    @classmethod
+    def _rolling_unless_said(cls, value: Any) -> Any:
+        return {"kind": "rolling", **value} if isinstance(value, Mapping) else value
+
     @field_validator("run_root", "run")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

@@ -21,4 +21,4 @@ class Host:
 
     def run(self, function: str, chunk: Any, bundle: Any) -> tuple[Any, float]:
         """Call ``"module:function"`` with a chunk and the shared bundle; give its result and seconds."""
-        return call(function, chunk, bundle)
+        return call(function, chunk, bundle, self._name)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,21 @@ import ray
 __all__ = ["RayExecutor"]
 
 _IN_FLIGHT = 2
+_CONNECT_SECONDS = 5.0
 _HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+
+
+def _connect(address: str) -> None:
+    """Join a cluster; where nothing listens say so at once, which Ray does only after minutes."""
+    try:
+        host, _, port = address.rpartition(":")
+        if host:
+            with socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
+                pass
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError) as error:
+        message = f"cluster.address: no Ray cluster at '{address}' ({error}); allowed: host:port of one, or auto"
+        raise ConfigError(message) from None
 
 
 def _resources() -> dict[str, float]:
@@ -59,10 +74,7 @@ class RayExecutor:
                 logging_level=logging.ERROR,
             )
         else:
-            try:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            except ConnectionError as error:
-                raise ConfigError(f"cluster.address: no Ray cluster at '{address}': {error}") from None
+            _connect(address)
             count = workers or int(_resources().get("CPU", 1))
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
         self._hosts: dict[str, Any] = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
@@ -100,7 +112,7 @@ class RayExecutor:
         Raises
         ------
         ChunkError
-            Where the function raised (with its traceback) or a host died.
+            Where the function raised anything else (with its traceback), or a host died.
         AdmfError
             The function's own, as it was raised.
         """
@@ -130,7 +142,7 @@ class RayExecutor:
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, AdmfError):
                 raise error.cause from None
-            raise ChunkError(f"chunk {chunk} failed on {host}:\n{error.traceback_str}") from None
+            raise
         except ray.exceptions.RayActorError as error:
             raise ChunkError(f"{host} died while it computed chunk {chunk}: {error}") from None
         return result, seconds

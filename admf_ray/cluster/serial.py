@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from admf_ray._types import ChunkDone
 from admf_ray.cluster.functions import call
@@ -29,7 +29,7 @@ class SerialExecutor:
         """Compute every chunk; results in their order."""
         results = []
         for index, chunk in enumerate(chunks):
-            result, seconds = call(function, chunk, cast(Mapping[str, Any], shared))
+            result, seconds = call(function, chunk, shared, "driver")
             results.append(result)
             if on_done:
                 on_done(ChunkDone(index, chunk, seconds, "driver"))

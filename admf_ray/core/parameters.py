@@ -116,6 +116,7 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
 
     Examples
     --------
+    >>> import numpy as np
     >>> satisfied("fast < slow", {"fast": np.array([5.0, 9.0]), "slow": np.array([8.0, 8.0])}).tolist()
     [True, False]
     """

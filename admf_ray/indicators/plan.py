@@ -116,6 +116,7 @@ def template_keys(
 
     Examples
     --------
+    >>> import numpy as np
     >>> keys, wanted = template_keys(["sma(close,{n})"], ["n"], np.array([[5.0], [9.0], [5.0]]), ("SPX",))
     >>> [str(key) for key in keys], wanted[:, 0, 0].tolist()
     (['sma(close[SPX],5)', 'sma(close[SPX],9)'], [0, 1, 0])

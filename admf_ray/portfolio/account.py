@@ -63,11 +63,11 @@ def apply_fill(account: Any, holding: Any, quantity: float, price: float, commis
     price, commission : float
         Of the fill.
     """
-    cash_flow = -quantity * price - commission
-    account.cash += cash_flow
+    # In the same order as the check of what can be paid, so that what was found affordable never overdraws.
+    account.cash = account.cash - quantity * price - commission
     account.commission += commission
     account.fills += 1
-    holding.trade_cash += cash_flow
+    holding.trade_cash = holding.trade_cash - quantity * price - commission
     holding.quantity += quantity
     if holding.quantity == 0.0:
         account.trades += 1

@@ -19,8 +19,9 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     search = assemble_search(settings, bars)
     span = single_span(settings, bars)
 
-    def phase(observe: Observer) -> PhaseResult:
-        with open_executor(settings.cluster) as executor:
+    with open_executor(settings.cluster) as executor:
+
+        def phase(observe: Observer) -> PhaseResult:
             return run_sweep(
                 search,
                 span,
@@ -31,7 +32,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
                 observe,
             )
 
-    return run_phase(settings, bars, observer, phase)
+        return run_phase(settings, bars, observer, phase)
 
 
 def run(settings: Settings, console: Console) -> int:

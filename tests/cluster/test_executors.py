@@ -1,0 +1,105 @@
+"""Serial and Ray executors: the same results, in order, whoever computed them."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from admf_ray._types import ChunkDone, Executor
+from admf_ray.cluster import SerialExecutor
+from admf_ray.cluster.ray_executor import RayExecutor
+from admf_ray.errors import CapacityError, ChunkError, DataError
+
+HERE = "tests.cluster.test_executors"
+
+
+def scaled_sum(chunk: tuple[int, int], bundle: dict[str, Any]) -> float:
+    """Work of a length that differs from chunk to chunk, so that chunks finish out of order."""
+    time.sleep(0.02 * (chunk[0] % 3))
+    return float(bundle["values"][chunk[0] : chunk[1]].sum() * bundle["scale"])
+
+
+def describe(chunk: int, bundle: dict[str, Any]) -> tuple[int, bool, str, dict[str, str]]:
+    values = bundle["values"]
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_DISABLE_INTEL_SVML")
+    return os.getpid(), values.flags.writeable, values.dtype.str, {name: os.environ.get(name, "") for name in names}
+
+
+def fail_on_two(chunk: int, bundle: dict[str, Any]) -> int:
+    if chunk == 2:
+        raise ZeroDivisionError("two is too much")
+    return chunk
+
+
+def bad_data(chunk: int, bundle: dict[str, Any]) -> int:
+    raise DataError("prices.csv: row 3")
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[RayExecutor]:
+    with RayExecutor(workers=2) as executor:
+        yield executor
+
+
+@pytest.fixture(params=["serial", "ray"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return SerialExecutor() if request.param == "serial" else request.getfixturevalue("hosts")
+
+
+def test_results_come_in_the_order_of_the_chunks(executor: Executor) -> None:
+    values = np.arange(40.0)
+    shared = executor.share({"values": values, "scale": 2.0})
+    chunks = [(first, first + 4) for first in range(0, 40, 4)]
+    done: list[ChunkDone] = []
+    results = executor.map(f"{HERE}:scaled_sum", iter(chunks), shared, done.append)
+    assert results == [2.0 * values[first:last].sum() for first, last in chunks]
+    assert sorted(record.index for record in done) == list(range(10))
+    assert all(chunks[record.index] == record.chunk and record.seconds >= 0 for record in done)
+
+
+def test_chunks_are_taken_lazily_so_that_their_size_can_follow_the_time(executor: Executor) -> None:
+    done: list[ChunkDone] = []
+
+    def chunks() -> Iterator[tuple[int, int]]:
+        for first in range(12):
+            # Never more in flight than two for each worker.
+            assert first - len(done) < 2 * executor.workers
+            yield first, first + 1
+
+    shared = executor.share({"values": np.ones(12), "scale": 1.0})
+    assert executor.map(f"{HERE}:scaled_sum", chunks(), shared, done.append) == [1.0] * 12
+
+
+def test_no_chunks_give_no_results(executor: Executor) -> None:
+    assert executor.map(f"{HERE}:scaled_sum", [], executor.share({})) == []
+
+
+def test_errors_of_the_platform_arrive_as_they_were_raised(executor: Executor) -> None:
+    with pytest.raises(DataError, match="prices.csv: row 3"):
+        executor.map(f"{HERE}:bad_data", [1], executor.share({}))
+
+
+def test_hosts_work_in_processes_of_their_own_on_read_only_data_with_one_thread(hosts: RayExecutor) -> None:
+    shared = hosts.share({"values": np.arange(10.0)})
+    found = hosts.map(f"{HERE}:describe", range(8), shared)
+    assert len({pid for pid, *_ in found}) == 2
+    assert os.getpid() not in {pid for pid, *_ in found}
+    for _, writeable, dtype, environment in found:
+        assert not writeable
+        assert dtype == "<f8"
+        assert set(environment.values()) == {"1"}
+
+
+def test_a_function_that_raises_is_a_chunk_error_with_its_traceback(executor: Executor) -> None:
+    with pytest.raises(ChunkError, match=r"(?s)chunk 2 failed on (host-\d|driver):.*fail_on_two.*two is too much"):
+        executor.map(f"{HERE}:fail_on_two", range(4), executor.share({}))
+    assert executor.map(f"{HERE}:fail_on_two", [0, 1], executor.share({})) == [0, 1]
+
+
+def test_shared_data_beyond_the_object_store_is_refused_before_it_is_put(hosts: RayExecutor) -> None:
+    huge = np.broadcast_to(np.zeros(1), (1 << 40,))
+    with pytest.raises(CapacityError, match="the object store holds"):
+        hosts.share({"values": huge})

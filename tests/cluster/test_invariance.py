@@ -1,0 +1,51 @@
+"""One fingerprint, whoever computes: serial, one worker, two workers, again, and an existing cluster."""
+
+from pathlib import Path
+
+import pytest
+
+import admf_ray
+from admf_ray.launch import main
+
+SMALL = ["strategy.space.fast={low: 5, high: 95, step: 10}", "strategy.space.slow={low: 20, high: 200, step: 20}"]
+EXECUTORS = [
+    ["cluster=serial"],
+    ["cluster=local", "cluster.workers=1", "cluster.chunk_seconds=0.0001"],
+    ["cluster=local", "cluster.workers=2"],
+    ["cluster=local", "cluster.workers=2", "cluster.chunk_seconds=0.0001"],
+]
+
+
+def fingerprints(root: Path, options: list[str]) -> dict[str, str]:
+    assert main(["+experiment=walkforward", f"run_root={root}", *SMALL, *options]) == 0
+    return admf_ray.load_run(root / "latest").fingerprints()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return fingerprints(tmp_path_factory.mktemp("serial"), EXECUTORS[0])
+
+
+@pytest.mark.parametrize("options", EXECUTORS, ids=" ".join)
+def test_walk_forward_has_one_fingerprint(tmp_path: Path, expected: dict[str, str], options: list[str]) -> None:
+    found = fingerprints(tmp_path, options)
+    assert found == expected
+    assert {"trials", "windows", "equity"} <= set(found)
+
+
+def test_an_existing_cluster_gives_the_same(tmp_path: Path, expected: dict[str, str]) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        options = ["cluster=existing", f"cluster.address={cluster.address}"]
+        assert fingerprints(tmp_path, options) == expected
+    finally:
+        cluster.shutdown()
+
+
+def test_where_there_is_no_cluster_the_address_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "runs"
+    code = main(["+experiment=walkforward", f"run_root={root}", "cluster=existing", "cluster.address=127.0.0.1:1"])
+    assert code == 2
+    assert "cluster.address: no Ray cluster at '127.0.0.1:1'" in capsys.readouterr().err

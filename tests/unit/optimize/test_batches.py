@@ -1,0 +1,36 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from admf_ray._types import ChunkDone
+from admf_ray.optimize.batches import CandidateChunks
+
+
+@given(st.integers(1, 100_000), st.integers(1, 8), st.floats(1e-7, 10.0))
+def test_chunks_cover_every_candidate_once_in_order_whatever_the_speed(total: int, workers: int, each: float) -> None:
+    chunks = CandidateChunks(total, 0.5, workers)
+    following = 0
+    for first, last in chunks:
+        assert first == following < last
+        following = last
+        chunks.learn(ChunkDone(0, (first, last), each * (last - first), "host"))
+    assert following == total
+
+
+@pytest.mark.parametrize(("each", "size"), [(0.01, 50), (1.0, 1), (10.0, 1)])
+def test_a_chunk_takes_about_the_time_aimed_at(each: float, size: int) -> None:
+    chunks = CandidateChunks(1_000_000, 0.5, 2)
+    ranges = iter(chunks)
+    first, last = next(ranges)
+    chunks.learn(ChunkDone(0, (first, last), each * (last - first), "host"))
+    first, last = next(ranges)
+    assert last - first == size
+
+
+def test_the_end_is_shared_out_among_the_workers() -> None:
+    chunks = CandidateChunks(10_000, 100.0, 2)
+    ranges = iter(chunks)
+    first, last = next(ranges)
+    chunks.learn(ChunkDone(0, (first, last), 1e-3, "host"))
+    first, last = next(ranges)
+    assert last - first == -(-(10_000 - 64) // 4)

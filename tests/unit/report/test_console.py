@@ -1,0 +1,75 @@
+import io
+
+import pytest
+from rich.console import Console
+
+import admf_ray
+from admf_ray.report import ProgressView, print_backtest, print_data, print_sweep, print_walk_forward
+
+SPACE = {"fast": [10, 20], "slow": [50, 100]}
+
+
+def printed(show, *arguments, width: int = 130, terminal: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal)
+    show(console, *arguments)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def walked(sp500):
+    return admf_ray.walk_forward(sp500, "sma_cross", SPACE)
+
+
+def test_a_walk_forward_shows_windows_benchmark_and_what_survived(walked) -> None:
+    text = printed(print_walk_forward, walked)
+    for window in walked.windows.iter_rows(named=True):
+        assert f"{window['test_sharpe']:.2f}" in text
+    assert "buy and hold" in text
+    assert f"{walked.summary['out_of_sample']['final_equity']:,.2f}" in text
+    assert f"{walked.summary['benchmark']['final_equity']:,.2f}" in text
+    assert "survived" in text
+    assert "backtests: 80; indicators: 8 asked for, 4 computed" in text
+
+
+def test_a_window_in_cash_is_called_so(sp500) -> None:
+    text = printed(print_walk_forward, admf_ray.walk_forward(sp500, "sma_cross", SPACE, search={"min_trades": 999}))
+    assert text.count("cash") == 16
+    assert "nothing to survive" in text
+
+
+def test_a_narrow_terminal_loses_no_figure(walked) -> None:
+    text = printed(print_walk_forward, walked, width=80)
+    for window in walked.windows.iter_rows(named=True):
+        assert f"{window['test_total_return']:+.1%}" in text
+    assert "…" not in text
+
+
+def test_a_sweep_says_that_its_best_is_in_sample(sp500) -> None:
+    text = printed(print_sweep, admf_ray.sweep(sp500, "sma_cross", SPACE))
+    assert "in sample, so too good" in text
+
+
+def test_a_backtest_stands_beside_buy_and_hold(sp500) -> None:
+    text = printed(print_backtest, admf_ray.backtest(sp500, "sma_cross"))
+    assert "sma_cross fast=50, slow=200" in text
+    assert "buy and hold" in text
+
+
+def test_what_the_source_declares_is_printed(sp500) -> None:
+    text = printed(print_data, sp500)
+    assert "SPX, 5,031 bars from 1999-01-04 to 2018-12-31, calendar XNYS, 252 bars a year, adjustment none" in text
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_shows_sets_throughput_and_time_left(terminal: bool) -> None:
+    def show(console: Console) -> None:
+        with ProgressView(console) as view:
+            view("PHASE", {"phase": "discovery", "sets": 100, "spans": 16, "workers": 2})
+            view("CHUNK", {"sets": 60, "of": 100})
+            view("CHUNK", {"sets": 40, "of": 100})
+
+    text = printed(show, terminal=terminal)
+    assert "discovery: 100 parameter sets x 16 train spans on 2 worker(s)" in text
+    assert "100/100" in text
+    assert "sets/s" in text
+    assert ("\x1b[" in text) == terminal

@@ -1,0 +1,32 @@
+import pytest
+
+from admf_ray.core.records import Sizing
+from admf_ray.risk.sizing import desired_quantity, whole_lots
+
+
+@pytest.mark.parametrize(
+    ("quantity", "lot", "rounded"),
+    [
+        (94.8, 1.0, 94.0),
+        (-94.8, 1.0, -94.0),
+        (0.29999999999999993, 0.1, 0.30000000000000004),  # three lots but for rounding: none is lost
+        (199.0, 100.0, 100.0),
+        (99.0, 100.0, 0.0),
+        (0.123456, 0.0, 0.123456),
+        (0.0, 1.0, 0.0),
+    ],
+)
+def test_quantities_are_rounded_toward_zero_to_whole_lots(quantity: float, lot: float, rounded: float) -> None:
+    assert whole_lots(quantity, lot) == rounded
+
+
+@pytest.mark.parametrize(
+    ("sizing", "size", "quantity"),
+    [
+        (Sizing.FIXED_QUANTITY, 100.0, 50.0),  # 0.5 x 100
+        (Sizing.FIXED_CASH, 1_000.0, 12.0),  # 0.5 x 1000 / 40 = 12.5
+        (Sizing.PERCENT_EQUITY, 0.1, 12.0),  # 0.5 x 0.1 x 10000 / 40 = 12.5
+    ],
+)
+def test_sizings(sizing: Sizing, size: float, quantity: float) -> None:
+    assert desired_quantity(int(sizing), size, 1.0, 0.5, 40.0, 10_000.0) == quantity

@@ -1,0 +1,168 @@
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import admf_ray
+from admf_ray.errors import ConfigError
+from admf_ray.launch import main
+from admf_ray.workflow.run_directory import RunDirectory, write_whole
+
+SMALL = ["+experiment=walkforward", "cluster=serial", "strategy.space.fast=[10,20]", "strategy.space.slow=[50,100]"]
+TABLES = ("candidates", "trials", "windows", "equity", "fills", "trades", "timings")
+FILES = {
+    *("config.yaml", "manifest.json", "status.json", "progress.jsonl", "summary.json"),
+    *(f"phases/discovery/{name}.parquet" for name in TABLES),
+    "phases/discovery/fills.csv",
+    *(f"best/w{window:02d}.yaml" for window in range(16)),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main([*SMALL, f"run_root={root}", "run_name=first"]) == 0
+    return root
+
+
+def test_a_run_directory_holds_what_is_promised_and_latest_points_to_it(root: Path) -> None:
+    run = root / "first"
+    assert {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} == FILES
+    assert (root / "latest").resolve() == run
+
+
+def test_tables_have_the_frozen_columns(root: Path) -> None:
+    tables = admf_ray.load_run(root / "first").tables
+    assert tables["candidates"].schema == {"candidate": pl.Int32, "fast": pl.Float64, "slow": pl.Float64}
+    assert tables["trials"].columns[:5] == ["window", "candidate", "status", "objective", "sharpe"]
+    assert tables["trials"].schema["window"] == pl.Int16
+    assert tables["windows"].columns[:7] == [
+        "window", "train_start", "train_stop", "test_start", "test_stop", "candidate", "parameters",
+    ]  # fmt: skip
+    assert {"train_sharpe", "test_sharpe"} <= set(tables["windows"].columns)
+    assert tables["equity"].schema == {
+        "time": pl.Int64, "window": pl.Int16, "equity": pl.Float64, "benchmark": pl.Float64, "position": pl.Float64,
+    }  # fmt: skip
+    assert tables["fills"].columns[:11] == [
+        "timestamp", "symbol", "side", "quantity", "price", "commission", "position_value", "remaining_cash",
+        "order_id", "signal_id", "reason",
+    ]  # fmt: skip
+
+
+def test_fills_csv_has_the_same_fills(root: Path) -> None:
+    fills = admf_ray.load_run(root / "first").fills
+    with (root / "first" / "phases" / "discovery" / "fills.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == fills.columns
+    assert [float(row["price"]) for row in rows] == fills["price"].to_list()
+    stamps = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    assert [int(stamp.timestamp()) * 10**9 for stamp in stamps] == fills["timestamp"].to_list()
+    assert stamps[0].tzinfo == UTC
+
+
+def test_the_manifest_says_what_the_run_was_made_from(root: Path) -> None:
+    manifest = json.loads((root / "first" / "manifest.json").read_text())
+    assert manifest["data"]["fingerprint"] == admf_ray.load_bars("sp500").fingerprint()
+    assert manifest["data"]["symbols"] == ["SPX"]
+    assert manifest["packages"]["numba"]
+    assert manifest["machine"]["cpu"]
+    assert manifest["fingerprints"] == admf_ray.load_run(root / "first").fingerprints()
+
+
+def test_progress_tells_phase_chunks_windows_and_summary(root: Path) -> None:
+    lines = [json.loads(line) for line in (root / "first" / "progress.jsonl").read_text().splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds[0] == "PHASE"
+    assert kinds[-1] == "WALK_FORWARD_SUMMARY"
+    assert kinds.count("TRAIN_WINDOW") == kinds.count("TEST_WINDOW") == kinds.count("NEXT_WINDOW") == 16
+    assert sum(line["sets"] for line in lines if line["kind"] == "CHUNK") == 4
+    assert json.loads((root / "first" / "status.json").read_text())["state"] == "completed"
+
+
+def test_every_best_configuration_reproduces_its_test_exactly(root: Path) -> None:
+    run = admf_ray.load_run(root / "first")
+    for window in list(run.windows.iter_rows(named=True))[::5]:
+        name = f"w{window['window']:02d}"
+        best = ["--config-dir", str(root / "first" / "best"), "--config-name", name]
+        assert main([*best, f"run_root={root}", f"run_name=again-{name}"]) == 0
+        again = admf_ray.load_run(root / f"again-{name}")
+        assert {key: again.summary["metrics"][key] for key in ("sharpe", "final_equity", "trades")} == {
+            key: window[f"test_{key}"] for key in ("sharpe", "final_equity", "trades")
+        }
+        own = run.fills.filter(pl.col("window") == window["window"]).drop("window")
+        assert again.fills.drop("window").equals(own)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "first"), [("train", "1999-01-04"), ("validation", "2011-01-03"), ("test", "2015-01-02")]
+)
+def test_a_best_configuration_runs_on_another_span(root: Path, dataset: str, first: str) -> None:
+    best = ["--config-dir", str(root / "first" / "best"), "--config-name", "w03"]
+    assert main([*best, f"run_root={root}", "windows=split", f"dataset={dataset}"]) == 0
+    equity = admf_ray.load_run(root / "latest").equity
+    assert str(np.datetime64(int(equity["time"][0]), "ns"))[:10] == first
+
+
+def test_a_second_run_is_not_written_over_the_first(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, f"run_root={root}", "run_name=first"]) == 2
+    assert "run_name: " in capsys.readouterr().err
+
+
+def test_fingerprint_prints_and_refutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, f"run_root={tmp_path}"]) == 0
+    capsys.readouterr()
+    command = ["+experiment=fingerprint", f"run={tmp_path / 'latest'}"]
+    assert main(command) == 0
+    printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert printed.items() >= admf_ray.load_run(tmp_path / "latest").fingerprints().items()
+    path = tmp_path / "latest" / "phases" / "discovery" / "equity.parquet"
+    frame = pl.read_parquet(path)
+    frame.with_columns(pl.col("equity") * (1 + 1e-15)).write_parquet(path)
+    assert main(command) == 1
+    assert "no longer as the run left them: equity" in capsys.readouterr().err
+
+
+def directory(root: Path, name: str | None = None) -> RunDirectory:
+    return RunDirectory(root, name, {"experiment": "sweep"}, "experiment: sweep\n")
+
+
+def test_a_failed_run_says_so(tmp_path: Path) -> None:
+    run = directory(tmp_path)
+    with pytest.raises(ZeroDivisionError), run:
+        raise ZeroDivisionError("too much")
+    status = json.loads((run.path / "status.json").read_text())
+    assert (status["state"], status["error"]) == ("failed", "ZeroDivisionError: too much")
+    with pytest.raises(ConfigError, match="holds no finished run"):
+        admf_ray.load_run(run.path)
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    run = directory(tmp_path, "stopped")
+    with pytest.raises(KeyboardInterrupt), run:
+        raise KeyboardInterrupt
+    assert json.loads((run.path / "status.json").read_text())["state"] == "interrupted"
+
+
+def test_runs_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
+    names = set()
+    for _ in range(3):
+        with directory(tmp_path) as run:
+            names.add(run.path)
+    assert len(names) == 3
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, lambda stream: stream.write(b"old"))
+
+    def fail(stream) -> None:
+        stream.write(b"new")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_bytes() == b"old"

@@ -1,0 +1,63 @@
+"""How fast the compiled engine is, in this process on one core."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from admf_ray import load_bars
+from admf_ray.data import Span, WindowPlan
+from admf_ray.engine.spec import AccountRules
+from admf_ray.engine.sweep import run_chunk
+from admf_ray.indicators import INDICATORS
+from admf_ray.optimize import axis_values, expand_grid, plan_search
+from admf_ray.strategies import STRATEGIES
+from tests.benchmarks.harness import row
+
+
+@row("sweep sma_cross, S&P 500 daily, 15 windows, one core", "ns per bar and set", runs=9, bar=10.0)
+def sweep() -> Callable[[], float]:
+    """4,950 sets, whole shares, costs, all metrics; the strategy's own pass over the history included."""
+    bars = load_bars("sp500")
+    strategy = STRATEGIES["sma_cross"]
+    space = {"fast": axis_values(2, 198, 2, "fast"), "slow": axis_values(4, 200, 2, "slow")}
+    search = plan_search(
+        bars, strategy, expand_grid(strategy, {}, space), AccountRules(commission_bps=1.0, slippage_bps=2.0)
+    )
+    year = Span(1, "y")
+    windows = WindowPlan(kind="rolling", train=Span(4, "y"), test=year, step=year, gap=Span(0, "b")).cut(bars)
+    spans = np.array([(window.train_start, window.train_stop) for window in windows])
+    hub = search.hub()
+    bundle = {
+        "strategy": strategy.name,
+        "matrix": hub.matrix,
+        "session": hub.session,
+        "rows": search.rows,
+        "params": search.candidates.values,
+        "spans": spans,
+        "rules": search.rules.record(bars.periods_per_year),
+    }
+    units = len(search.candidates) * int((spans[:, 1] - spans[:, 0]).sum())
+    run_chunk((0, 10), bundle)
+
+    def once() -> float:
+        began = time.perf_counter()
+        run_chunk((0, len(search.candidates)), bundle)
+        return (time.perf_counter() - began) / units * 1e9
+
+    return once
+
+
+@row("indicator sma(20), 500,000 bars", "ns per bar", runs=9)
+def sma() -> Callable[[], float]:
+    """One key in bulk."""
+    count = 500_000
+    matrix = np.random.default_rng(1).lognormal(size=(1, count))
+    out, rows, session = np.empty((1, count)), np.zeros(1, np.int64), np.zeros(count, np.int32)
+
+    def once() -> float:
+        began = time.perf_counter()
+        INDICATORS["sma"].kernel(matrix, rows, session, np.array([20.0]), np.zeros(2), 0, count, out)
+        return (time.perf_counter() - began) / count * 1e9
+
+    return once

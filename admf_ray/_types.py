@@ -43,6 +43,10 @@ class Executor(Protocol):
     def workers(self) -> int:
         """Number of chunks that are computed at the same time."""
 
+    @property
+    def chunk_seconds(self) -> float:
+        """How long a chunk of work should take; never enters a result."""
+
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Make arrays (and small values) readable for every chunk; give the handle that ``map`` takes."""
 

@@ -10,7 +10,7 @@ from admf_ray.errors import ConfigError
 from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["assemble_search", "cut_windows", "load_data", "open_executor", "single_span"]
+__all__ = ["assemble_search", "cut_windows", "doubts", "load_data", "open_executor", "single_span"]
 
 
 def load_data(settings: Settings) -> Bars:
@@ -47,6 +47,19 @@ def _axis(name: str, values: object) -> list[float]:
     if isinstance(values, Range):
         return axis_values(values.low, values.high, values.step, f"strategy.space.{name}")
     return list(values) if isinstance(values, list | tuple) else [float(str(values))]
+
+
+def doubts(settings: Settings, bars: Bars) -> list[str]:
+    """Name combinations of data and rules that can be computed but mean less than they seem to."""
+    if bars.adjustment == "none":
+        return []
+    adjusted = f"prices are adjusted ({bars.adjustment})"
+    found = []
+    if settings.risk.lot > 0:
+        found.append(f"{adjusted}: whole lots (risk.lot={settings.risk.lot:g}) are not those of the day")
+    if settings.execution.commission_per_share > 0 or settings.execution.half_spread > 0:
+        found.append(f"{adjusted}: commission_per_share and half_spread are not in proportion to the prices of the day")
+    return found
 
 
 def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
@@ -89,9 +102,9 @@ def _split(windows: SplitWindows) -> SplitPlan:
 def open_executor(cluster: ClusterSettings) -> Executor:
     """Open the executor that ``cluster`` names; the caller closes it."""
     if cluster.kind == "serial":
-        return SerialExecutor()
+        return SerialExecutor(cluster.chunk_seconds)
     # Importing Ray takes a second; serial runs and single backtests do without.
     from admf_ray.cluster.ray_executor import RayExecutor
 
     address = (cluster.address or "auto") if cluster.kind == "existing" else None
-    return RayExecutor(cluster.workers, address)
+    return RayExecutor(cluster.workers, address, cluster.chunk_seconds)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -60,7 +59,6 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
     """
     main, *others = _search_path(config_dir, config_name)
     extra = [f"hydra.searchpath=[{','.join(f'file://{other}' for other in others)}]"] if others else []
-    GlobalHydra.instance().clear()
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         free = [override for override in parsed if override.key_or_group.startswith(_FREE)]

@@ -12,7 +12,7 @@ from admf_ray.core.records import Boundary, FillPolicy, Sizing
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import Dataset, Span
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import OBJECTIVES
+from admf_ray.optimize import OBJECTIVES, Choice
 
 __all__ = [
     "ClusterSettings",
@@ -196,6 +196,11 @@ class Settings(_Section):
     def plain(self) -> dict[str, Any]:
         """Give the settings as plain values, for files and fingerprints."""
         return self.model_dump(mode="json")
+
+    @property
+    def choice(self) -> Choice:
+        """How winners are chosen."""
+        return Choice(self.search.objective, self.search.min_trades)
 
     @property
     def account(self) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class RayExecutor:
     address : str, optional
         Of an existing cluster (``auto`` finds one on this machine). Without it a Ray of its own is started on this
         machine, and stopped by `close`.
+    chunk_seconds : float
+        Aimed at for a chunk.
 
     Raises
     ------
@@ -63,7 +65,8 @@ class RayExecutor:
         Where there is no cluster at the address.
     """
 
-    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+    def __init__(self, workers: int | None = None, address: str | None = None, chunk_seconds: float = 0.5) -> None:
+        self.chunk_seconds = chunk_seconds
         if address is None:
             count = workers or len(os.sched_getaffinity(0))
             ray.init(

@@ -11,9 +11,18 @@ __all__ = ["SerialExecutor"]
 
 
 class SerialExecutor:
-    """Computes one chunk after the other in the driver; see `admf_ray._types.Executor`."""
+    """Computes one chunk after the other in the driver; see `admf_ray._types.Executor`.
+
+    Parameters
+    ----------
+    chunk_seconds : float
+        Aimed at for a chunk.
+    """
 
     workers = 1
+
+    def __init__(self, chunk_seconds: float = 0.5) -> None:
+        self.chunk_seconds = chunk_seconds
 
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Give the bundle itself."""

@@ -1,14 +1,15 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
-from admf_ray.optimize.objective import OBJECTIVES, STATUSES, choose, trial_status
+from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.search import Search, plan_search, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
-from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, stitch
+from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, refill, stitch
 
 __all__ = [
     "OBJECTIVES",
     "STATUSES",
     "Candidates",
+    "Choice",
     "Search",
     "Stitched",
     "WindowOutcome",
@@ -18,6 +19,7 @@ __all__ = [
     "evaluate_window",
     "expand_grid",
     "plan_search",
+    "refill",
     "stitch",
     "sweep_spans",
     "trial_status",

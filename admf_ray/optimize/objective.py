@@ -1,11 +1,13 @@
 """What a winner is: the objective, and who may win (SEMANTICS 6)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray.portfolio.metrics import METRICS
 
-__all__ = ["OBJECTIVES", "STATUSES", "choose", "trial_status"]
+__all__ = ["OBJECTIVES", "STATUSES", "Choice", "choose", "trial_status"]
 
 OBJECTIVES = ("sharpe", "sortino", "calmar", "total_return", "profit_factor")
 """Metrics that can be maximized; see `admf_ray.portfolio.metrics.measure`."""
@@ -14,35 +16,49 @@ STATUSES = ("complete", "few_trades", "undefined")
 """Of a trial: it may win; it made fewer than ``min_trades`` trades; its objective is no finite number."""
 
 
-def trial_status(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> npt.NDArray[np.int8]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a winner is chosen.
+
+    Attributes
+    ----------
+    objective : str
+        One of `OBJECTIVES`.
+    min_trades : int
+        A winner has made at least so many trades.
+    """
+
+    objective: str
+    min_trades: int
+
+
+def trial_status(metrics: npt.NDArray[np.float64], choice: Choice) -> npt.NDArray[np.int8]:
     """Give the index into `STATUSES` of every trial.
 
     Parameters
     ----------
     metrics : float64 array, shape [..., len(METRICS)]
-    objective : str
-    min_trades : int
+    choice : Choice
     """
-    scores = metrics[..., METRICS.index(objective)]
+    scores = metrics[..., METRICS.index(choice.objective)]
     trades = metrics[..., METRICS.index("trades")]
-    return np.where(trades < min_trades, 1, np.where(np.isfinite(scores), 0, 2)).astype(np.int8)
+    return np.where(trades < choice.min_trades, 1, np.where(np.isfinite(scores), 0, 2)).astype(np.int8)
 
 
-def choose(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> int | None:
+def choose(metrics: npt.NDArray[np.float64], choice: Choice) -> int | None:
     """Give the winner: the highest finite objective with enough trades, the lowest index among equals.
 
     Parameters
     ----------
     metrics : float64 array, shape [candidate, len(METRICS)]
-    objective : str
-    min_trades : int
+    choice : Choice
 
     Returns
     -------
     int or None
         None where no candidate may win: the test span is spent in cash.
     """
-    eligible = trial_status(metrics, objective, min_trades) == 0
+    eligible = trial_status(metrics, choice) == 0
     if not eligible.any():
         return None
-    return int(np.argmax(np.where(eligible, metrics[:, METRICS.index(objective)], -np.inf)))
+    return int(np.argmax(np.where(eligible, metrics[:, METRICS.index(choice.objective)], -np.inf)))

@@ -1,13 +1,14 @@
 """The search: every candidate over every span, computed in chunks by an executor."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray._types import ChunkDone, Executor
 from admf_ray.core.bars import Bars
+from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
@@ -51,6 +52,15 @@ class Search:
     def hub(self) -> Hub:
         """Compute every series that any candidate needs, once, over the whole history."""
         return compute_hub(self.bars, self.plan, self.requested, self.unique)
+
+    @property
+    def is_optimistic(self) -> bool:
+        """Whether orders fill at the close that decided them; results then show the next open's figures beside."""
+        return self.rules.fill == FillPolicy.CLOSE
+
+    def at_next_open(self) -> "Search":
+        """Give the same search with orders filled at the next open."""
+        return replace(self, rules=replace(self.rules, fill=FillPolicy.NEXT_OPEN))
 
     def segment(self, hub: Hub, candidate: int, start: int, stop: int) -> Segment:
         """Simulate one candidate over one span and keep everything that happened."""
@@ -96,7 +106,6 @@ def sweep_spans(
     hub: Hub,
     spans: Sequence[tuple[int, int]],
     executor: Executor,
-    chunk_seconds: float,
     on_done: Callable[[ChunkDone], None],
 ) -> npt.NDArray[np.float64]:
     """Simulate every candidate over every span.
@@ -108,8 +117,6 @@ def sweep_spans(
     spans : sequence of (start, stop)
         Half-open, in bars.
     executor : Executor
-    chunk_seconds : float
-        Aimed at for one chunk; never enters a result.
     on_done : callable
         Called as chunks finish.
 
@@ -126,7 +133,7 @@ def sweep_spans(
         "spans": np.array(spans, dtype=np.int64),
         "rules": search.rules.record(search.bars.periods_per_year),
     }
-    chunks = CandidateChunks(len(search.candidates), chunk_seconds, executor.workers)
+    chunks = CandidateChunks(len(search.candidates), executor.chunk_seconds, executor.workers)
 
     def learn(done: ChunkDone) -> None:
         chunks.learn(done)

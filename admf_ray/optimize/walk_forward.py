@@ -10,13 +10,13 @@ from admf_ray.core.records import Boundary, Sizing
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
-from admf_ray.optimize.objective import choose
+from admf_ray.optimize.objective import Choice, choose
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS, path_metrics
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["Stitched", "WindowOutcome", "chain", "evaluate_window", "stitch"]
+__all__ = ["Stitched", "WindowOutcome", "buy_and_hold", "chain", "evaluate_window", "refill", "stitch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ def evaluate_window(
     hub: Hub,
     window: Window,
     train_metrics: npt.NDArray[np.float64],
-    objective: str,
-    min_trades: int,
+    choice: Choice,
 ) -> WindowOutcome:
     """Choose the winner of a window by its train span and simulate it over the test span.
 
@@ -80,10 +79,9 @@ def evaluate_window(
     window : Window
     train_metrics : float64 array, shape [candidate, len(METRICS)]
         Over this window's train span.
-    objective : str
-    min_trades : int
+    choice : Choice
     """
-    winner = choose(train_metrics, objective, min_trades)
+    winner = choose(train_metrics, choice)
     if winner is None:
         return WindowOutcome(window, None, None, None)
     train = dict(zip(METRICS, train_metrics[winner].tolist(), strict=True))
@@ -93,6 +91,19 @@ def evaluate_window(
 def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
     """Compound per-bar returns from an initial equity, left to right."""
     return np.asarray(initial * np.cumprod(1.0 + returns))
+
+
+def refill(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome]) -> list[WindowOutcome]:
+    """Simulate the tests of the same winners again, by the rules of another search."""
+    return [
+        outcome
+        if outcome.winner is None
+        else replace(
+            outcome,
+            test=search.segment(hub, outcome.winner, outcome.window.test_start, outcome.window.test_stop),
+        )
+        for outcome in outcomes
+    ]
 
 
 def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:

@@ -46,7 +46,7 @@ class ProgressView:
     def _begin(self, record: Mapping[str, Any]) -> None:
         self._began = self._said = time.monotonic()
         self._done = 0
-        what = f"{record['sets']:,} parameter sets x {record['spans']} train spans on {record['workers']} worker(s)"
+        what = f"{record['sets']:,} parameter sets x {record['spans']} span(s) on {record['workers']} worker(s)"
         self._console.print(f"{record['phase']}: {what}", highlight=False)
         self._task = self._bar.add_task("sweep", total=record["sets"], rate="")
 

@@ -60,9 +60,9 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
     """Print windows, the chained result beside buy and hold, and what survived."""
     summary = result.summary
     console.print(_windows_table(result.windows))
-    console.print(_beside(summary["out_of_sample"], summary["benchmark"], "out of sample, chained"))
+    console.print(_beside(summary, "out_of_sample", "out of sample, chained"))
     survived = summary["sharpe_survived"]
-    share = f"{survived:.0%} survived" if math.isfinite(survived) else "nothing to survive"
+    share = "nothing to survive" if survived is None or math.isnan(survived) else f"{survived:.0%} survived"
     console.print(
         f"Sharpe of the chosen sets, mean of windows: {_text('sharpe', summary['sharpe_in_sample'])} in sample, "
         f"{_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
@@ -91,6 +91,9 @@ def print_sweep(console: Console, result: RunResult) -> None:
             *(_text(name, row[name]) for name in metrics),
         )
     console.print(table)
+    if next_open := result.summary.get("next_open"):
+        figures = ", ".join(f"{name.replace('_', ' ')} {_text(name, next_open[name])}" for name in metrics)
+        console.print(f"the best one filled at the next open: {figures}", highlight=False)
     _print_work(console, result)
 
 
@@ -99,8 +102,8 @@ def print_backtest(console: Console, result: RunResult) -> None:
     summary = result.summary
     begin, end = (_day(moment) for moment in summary["span"])
     parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
-    title = f"{summary['strategy']} {parameters} from {begin} to before {end}"
-    console.print(_beside(summary["metrics"], summary["benchmark"], title))
+    console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
+    console.print(_beside(summary, "metrics", "backtest"))
     _print_work(console, result)
 
 
@@ -123,18 +126,26 @@ def _windows_table(windows: pl.DataFrame) -> Table:
     return table
 
 
-def _beside(metrics: Mapping[str, Any], benchmark: Mapping[str, Any], title: str) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("")
-    table.add_column(title, justify="right")
-    table.add_column("buy and hold", justify="right")
+def _beside(summary: Mapping[str, Any], part: str, title: str) -> Table:
+    """Put figures beside buy and hold; figures that were filled at the close beside those of the next open."""
+    columns = {
+        title: summary[part],
+        "filled at next open": summary.get("next_open"),
+        "buy and hold": summary["benchmark"],
+    }
+    shown = {name: metrics for name, metrics in columns.items() if metrics}
+    table = Table("", box=SIMPLE_HEAD)
+    for name in shown:
+        table.add_column(name, justify="right")
     for name in _BESIDE:
-        table.add_row(name.replace("_", " "), _text(name, metrics[name]), _text(name, benchmark[name]))
+        table.add_row(name.replace("_", " "), *(_text(name, metrics[name]) for metrics in shown.values()))
     return table
 
 
 def _print_work(console: Console, result: RunResult) -> None:
     summary = result.summary
+    for warning in summary["warnings"]:
+        console.print(f"warning: {warning}", highlight=False)
     indicators = f"{summary['hub']['requested']:,} asked for, {summary['hub']['computed']:,} computed"
     console.print(f"backtests: {summary['backtests']:,}; indicators: {indicators}", highlight=False)
     if "timings" in result.tables and "bars_swept" in summary:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any, Literal
 
 import numpy as np
 
 from admf_ray.core.kernels import STRATEGY, check_kernel
 from admf_ray.core.parameters import Parameter, complete, satisfied
-from admf_ray.core.registry import Registry
+from admf_ray.core.registry import Registry, unknown_name
 from admf_ray.errors import ConfigError
 
 __all__ = ["STRATEGIES", "Strategy"]
@@ -53,8 +54,13 @@ class Strategy:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a kernel of another signature."""
+        """Refuse a kernel of another signature, and inputs of parameters that are not there."""
         check_kernel(self.kernel, STRATEGY, self.name)
+        named = {field for text in self.inputs for _, field, *_ in Formatter().parse(text) if field is not None}
+        if strangers := named - set(self.parameter_names):
+            raise ConfigError(
+                f"inputs of '{self.name}': {unknown_name('parameter', min(strangers), list(self.parameter_names))}"
+            )
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

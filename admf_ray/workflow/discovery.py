@@ -12,10 +12,12 @@ from admf_ray._types import ChunkDone, Executor, Observer
 from admf_ray.data import Separation, Window
 from admf_ray.indicators import Hub
 from admf_ray.optimize import (
+    Choice,
     Search,
     WindowOutcome,
     choose,
     evaluate_window,
+    refill,
     stitch,
     sweep_spans,
 )
@@ -39,10 +41,8 @@ PHASE = "discovery"
 def run_walk_forward(
     search: Search,
     windows: Sequence[Window],
-    objective: str,
-    min_trades: int,
+    choice: Choice,
     executor: Executor,
-    chunk_seconds: float,
     observe: Observer,
 ) -> PhaseResult:
     """Sweep all candidates over every train span, test the winners, chain the tests.
@@ -51,11 +51,8 @@ def run_walk_forward(
     ----------
     search : Search
     windows : sequence of Window
-    objective : str
-    min_trades : int
-        A winner has made at least so many trades in training.
+    choice : Choice
     executor : Executor
-    chunk_seconds : float
     observe : Observer
         Told of the phase, its chunks and its windows.
 
@@ -66,11 +63,11 @@ def run_walk_forward(
     """
     separation = Separation.prove(windows, search.bars)
     spans = [(window.train_start, window.train_stop) for window in windows]
-    metrics, hub, timings = _swept(search, spans, executor, chunk_seconds, observe)
+    metrics, hub, timings = _swept(search, spans, executor, observe)
     outcomes = []
     for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, metrics[:, window.index], objective, min_trades)
+        outcome = evaluate_window(search, hub, window, metrics[:, window.index], choice)
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
@@ -81,7 +78,7 @@ def run_walk_forward(
     summary = {
         "headline": "walk-forward out of sample, chained",
         "strategy": search.strategy.name,
-        "objective": objective,
+        "objective": choice.objective,
         "windows": len(windows),
         "candidates": len(search.candidates),
         "backtests": len(search.candidates) * len(windows) + len(tested),
@@ -94,10 +91,13 @@ def run_walk_forward(
         "separation": asdict(separation),
         "hub": hub.counters.record(),
     }
+    if search.is_optimistic:
+        pessimistic = search.at_next_open()
+        summary["next_open"] = stitch(pessimistic, refill(pessimistic, hub, outcomes)).metrics
     observe("WALK_FORWARD_SUMMARY", summary)
     tables = {
         "candidates": candidates_frame(search.candidates),
-        "trials": trials_frame(metrics, objective, min_trades),
+        "trials": trials_frame(metrics, choice),
         "windows": frame,
         "equity": equity_frame(search.bars, stitched),
         "fills": fills_frame(search.bars, tested),
@@ -117,10 +117,8 @@ def run_walk_forward(
 def run_sweep(
     search: Search,
     span: tuple[int, int],
-    objective: str,
-    min_trades: int,
+    choice: Choice,
     executor: Executor,
-    chunk_seconds: float,
     observe: Observer,
 ) -> PhaseResult:
     """Simulate all candidates over one span.
@@ -132,12 +130,12 @@ def run_sweep(
     PhaseResult
         Tables candidates, trials, timings; the best candidate (in sample) as a variant.
     """
-    metrics, hub, timings = _swept(search, [span], executor, chunk_seconds, observe)
-    winner = choose(metrics[:, 0], objective, min_trades)
+    metrics, hub, timings = _swept(search, [span], executor, observe)
+    winner = choose(metrics[:, 0], choice)
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
         "strategy": search.strategy.name,
-        "objective": objective,
+        "objective": choice.objective,
         "candidates": len(search.candidates),
         "backtests": len(search.candidates),
         "bars_swept": (span[1] - span[0]) * len(search.candidates),
@@ -150,9 +148,11 @@ def run_sweep(
         variants.append(span_variant(search, "best", winner, *span))
         best = dict(zip(METRICS, metrics[winner, 0].tolist(), strict=True))
         summary["best"] = {"candidate": winner, "parameters": search.candidates.parameters(winner), "metrics": best}
+        if search.is_optimistic:
+            summary["next_open"] = search.at_next_open().segment(hub, winner, *span).metrics
     tables = {
         "candidates": candidates_frame(search.candidates),
-        "trials": trials_frame(metrics, objective, min_trades),
+        "trials": trials_frame(metrics, choice),
         "timings": timings,
     }
     return PhaseResult(PHASE, tables, summary, variants)
@@ -170,7 +170,7 @@ def span_variant(search: Search, name: str, candidate: int, start: int, stop: in
 
 
 def _swept(
-    search: Search, spans: Sequence[tuple[int, int]], executor: Executor, chunk_seconds: float, observe: Observer
+    search: Search, spans: Sequence[tuple[int, int]], executor: Executor, observe: Observer
 ) -> tuple[npt.NDArray[np.float64], Hub, pl.DataFrame]:
     """Sweep candidates over spans; give metrics ``[candidate, span, metric]``, the hub and the timings."""
     hub = search.hub()
@@ -183,7 +183,7 @@ def _swept(
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
 
-    metrics = sweep_spans(search, hub, spans, executor, chunk_seconds, on_done)
+    metrics = sweep_spans(search, hub, spans, executor, on_done)
     timings = pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
     for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})

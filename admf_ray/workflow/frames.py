@@ -11,7 +11,7 @@ import polars as pl
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Limit, Reason
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import STATUSES, Candidates, Stitched, WindowOutcome, trial_status
+from admf_ray.optimize import STATUSES, Candidates, Choice, Stitched, WindowOutcome, trial_status
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.portfolio.trades import TRADE
 
@@ -39,23 +39,22 @@ def candidates_frame(candidates: Candidates) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def trials_frame(metrics: npt.NDArray[np.float64], objective: str, min_trades: int) -> pl.DataFrame:
+def trials_frame(metrics: npt.NDArray[np.float64], choice: Choice) -> pl.DataFrame:
     """Give one row a trial, sorted by window and candidate.
 
     Parameters
     ----------
     metrics : float64 array, shape [candidate, window, len(METRICS)]
-    objective : str
-    min_trades : int
+    choice : Choice
     """
     candidates, windows, _ = metrics.shape
-    status = trial_status(metrics, objective, min_trades).T.reshape(-1)
+    status = trial_status(metrics, choice).T.reshape(-1)
     by_window = np.ascontiguousarray(metrics.transpose(2, 1, 0)).reshape(len(METRICS), -1)
     columns: dict[str, Any] = {
         "window": np.repeat(np.arange(windows, dtype=np.int16), candidates),
         "candidate": np.tile(np.arange(candidates, dtype=np.int32), windows),
         "status": pl.Series(np.array(STATUSES)[status], dtype=pl.String),
-        "objective": by_window[METRICS.index(objective)],
+        "objective": by_window[METRICS.index(choice.objective)],
     }
     return pl.DataFrame(columns | dict(zip(METRICS, by_window, strict=True)))
 

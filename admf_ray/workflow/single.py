@@ -1,5 +1,7 @@
 """A single backtest: one candidate over one span."""
 
+from typing import Any
+
 from admf_ray.optimize import Search, buy_and_hold
 from admf_ray.workflow.discovery import span_variant
 from admf_ray.workflow.frames import boundary, candidates_frame, fills_frame, segment_equity_frame, trades_frame
@@ -21,7 +23,7 @@ def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
     hub = search.hub()
     segment = search.segment(hub, 0, *span)
     benchmark = buy_and_hold(search, *span)
-    summary = {
+    summary: dict[str, Any] = {
         "headline": "one backtest, nothing searched",
         "strategy": search.strategy.name,
         "parameters": search.candidates.parameters(0),
@@ -31,6 +33,8 @@ def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
         "benchmark": benchmark.metrics,
         "hub": hub.counters.record(),
     }
+    if search.is_optimistic:
+        summary["next_open"] = search.at_next_open().segment(hub, 0, *span).metrics
     tables = {
         "candidates": candidates_frame(search.candidates),
         "equity": segment_equity_frame(search.bars, segment, benchmark),

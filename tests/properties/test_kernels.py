@@ -168,3 +168,10 @@ def test_a_kernel_of_another_signature_is_refused() -> None:
 
 def test_raw_rows_are_the_fields_in_order() -> None:
     assert FIELDS == ("open", "high", "low", "close", "volume")
+
+
+def test_inputs_may_name_only_parameters_that_are_there() -> None:
+    cross = STRATEGIES["sma_cross"]
+    fields = {name: getattr(cross, name) for name in Strategy.__dataclass_fields__}
+    with pytest.raises(ConfigError, match=r"inputs of 'sma_cross': no parameter is named 'fats' \(did you mean fast"):
+        Strategy(**{**fields, "inputs": ("sma(close,{fats})",)})

@@ -3,12 +3,12 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, cut_windows, load_data, open_executor
-from admf_ray.app.recording import run_phase
+from admf_ray.app.assemble import assemble_search, cut_windows
+from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
-from admf_ray.report import ProgressView, print_data, print_walk_forward
-from admf_ray.workflow import PhaseResult, RunResult
+from admf_ray.report import print_walk_forward
+from admf_ray.workflow import RunResult
 from admf_ray.workflow.discovery import run_walk_forward
 
 __all__ = ["compute", "run"]
@@ -16,30 +16,15 @@ __all__ = ["compute", "run"]
 
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the walk-forward of these settings on bars."""
-    search = assemble_search(settings, bars)
-    windows = cut_windows(settings, bars)
-
-    with open_executor(settings.cluster) as executor:
-
-        def phase(observe: Observer) -> PhaseResult:
-            return run_walk_forward(
-                search,
-                windows,
-                settings.search.objective,
-                settings.search.min_trades,
-                executor,
-                settings.cluster.chunk_seconds,
-                observe,
-            )
-
-        return run_phase(settings, bars, observer, phase)
+    search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
+    return run_search(
+        settings,
+        bars,
+        observer,
+        lambda executor, observe: run_walk_forward(search, windows, settings.choice, executor, observe),
+    )
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Run it from the command line and print what it found."""
-    bars = load_data(settings)
-    print_data(console, bars)
-    with ProgressView(console) as progress:
-        result = compute(settings, bars, progress)
-    print_walk_forward(console, result)
-    return 0
+    """Run it from the command line."""
+    return show(settings, console, compute, print_walk_forward)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from admf_ray.optimize import OBJECTIVES, choose, trial_status
+from admf_ray.optimize import OBJECTIVES, Choice, choose, trial_status
 from admf_ray.portfolio.metrics import METRICS
 
 
@@ -25,12 +25,12 @@ def metrics(sharpe: list[float], trades: list[int]) -> np.ndarray:
     ],
 )
 def test_winner(sharpe: list[float], trades: list[int], winner: int | None) -> None:
-    assert choose(metrics(sharpe, trades), "sharpe", min_trades=2) == winner
+    assert choose(metrics(sharpe, trades), Choice("sharpe", min_trades=2)) == winner
 
 
 def test_status_says_why_a_trial_cannot_win() -> None:
     rows = metrics([1.0, math.nan, 2.0, math.nan], [5, 5, 1, 1])
-    assert trial_status(rows, "sharpe", 2).tolist() == [0, 2, 1, 1]
+    assert trial_status(rows, Choice("sharpe", 2)).tolist() == [0, 2, 1, 1]
 
 
 def test_objectives_are_metrics() -> None:

@@ -69,7 +69,36 @@ def test_progress_shows_sets_throughput_and_time_left(terminal: bool) -> None:
             view("CHUNK", {"sets": 40, "of": 100})
 
     text = printed(show, terminal=terminal)
-    assert "discovery: 100 parameter sets x 16 train spans on 2 worker(s)" in text
+    assert "discovery: 100 parameter sets x 16 span(s) on 2 worker(s)" in text
     assert "100/100" in text
     assert "sets/s" in text
     assert ("\x1b[" in text) == terminal
+
+
+@pytest.mark.parametrize(
+    ("compute", "show", "more"),
+    [
+        (admf_ray.walk_forward, print_walk_forward, {"space": SPACE}),
+        (admf_ray.sweep, print_sweep, {"space": SPACE}),
+        (admf_ray.backtest, print_backtest, {}),
+    ],
+)
+def test_figures_filled_at_the_close_stand_beside_those_of_the_next_open(sp500, compute, show, more) -> None:
+    optimistic = compute(sp500, "sma_cross", execution={"fill": "close"}, **more)
+    pessimistic = compute(sp500, "sma_cross", execution={"fill": "next_open"}, **more)
+    assert "next_open" not in pessimistic.summary
+    text = printed(show, optimistic)
+    assert "next open" in text
+    assert f"{optimistic.summary['next_open']['sharpe']:.2f}" in text
+    if compute is admf_ray.backtest:
+        assert optimistic.summary["next_open"] == pessimistic.summary["metrics"]
+
+
+def test_whole_lots_on_adjusted_prices_are_warned_of(tmp_path) -> None:
+    (tmp_path / "p.csv").write_text("date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1,1\n")
+    bars = admf_ray.load_bars("csv", tmp_path / "p.csv", calendar="XNYS", adjust="total_return")
+    found = admf_ray.backtest(bars, "buy_and_hold")
+    assert "warning: prices are adjusted (total_return): whole lots (risk.lot=1)" in printed(print_backtest, found)
+    fractional = admf_ray.backtest(bars, "buy_and_hold", risk={"lot": 0}, execution={"half_spread": 0.01})
+    assert "half_spread are not in proportion" in printed(print_backtest, fractional)
+    assert admf_ray.backtest(bars, "buy_and_hold", risk={"lot": 0}).summary["warnings"] == []

@@ -1,5 +1,7 @@
 """From settings to what phases work on: bars, search, windows, executor."""
 
+from collections.abc import Sequence
+
 from admf_ray._types import Executor
 from admf_ray.app.settings import ClusterSettings, Range, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
@@ -43,10 +45,14 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     return plan_search(bars, strategy, candidates, AccountRules(**settings.account))
 
 
-def _axis(name: str, values: object) -> list[float]:
-    if isinstance(values, Range):
-        return axis_values(values.low, values.high, values.step, f"strategy.space.{name}")
-    return list(values) if isinstance(values, list | tuple) else [float(str(values))]
+def _axis(name: str, values: Range | Sequence[float] | float) -> list[float]:
+    match values:
+        case Range():
+            return axis_values(values.low, values.high, values.step, f"strategy.space.{name}")
+        case float():
+            return [values]
+        case _:
+            return list(values)
 
 
 def doubts(settings: Settings, bars: Bars) -> list[str]:

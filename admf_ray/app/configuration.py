@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
         Names the option and what is allowed.
     """
     main, *others = _search_path(config_dir, config_name)
-    extra = [f"hydra.searchpath=[{','.join(f'file://{other}' for other in others)}]"] if others else []
+    extra = [f"hydra.searchpath=['file://{other}']" for other in others]
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         free = [override for override in parsed if override.key_or_group.startswith(_FREE)]
@@ -155,8 +154,4 @@ def variant_yaml(settings: Settings, variant: Variant, directory: Path) -> str:
 def _moment(nanoseconds: int | None) -> str | None:
     if nanoseconds is None:
         return None
-    whole = np.datetime64(nanoseconds, "ns")
-    text = datetime.fromtimestamp(nanoseconds // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = nanoseconds % 10**9
-    assert str(whole).startswith(text)
-    return text + (f".{fraction:09d}" if fraction else "")
+    return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="auto"))

@@ -44,6 +44,11 @@ class DataSettings(_Section):
     adjust: Adjustment = "none"
     periods_per_year: Annotated[float, Field(gt=0)] | None = None
 
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        return str(Path(value).expanduser().absolute()) if value else None
+
 
 class RollingWindows(_Section):
     """``windows`` of kind rolling or anchored: see `admf_ray.data.windows.WindowPlan`."""

@@ -162,4 +162,6 @@ def parse_date(text: object, where: str) -> np.datetime64:
         raise ConfigError(f"{where}: '{text}' is no date; allowed: 2011-01-01 or 2011-01-01T21:00:00") from None
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(moment, "ns")
+    beyond_micros = re.search(r"\.\d{6}(\d{1,3})", str(text))
+    nanoseconds = int(beyond_micros[1].ljust(3, "0")) if beyond_micros else 0
+    return np.datetime64(moment, "ns") + np.timedelta64(nanoseconds, "ns")

@@ -74,22 +74,14 @@ def run_walk_forward(
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     frame = windows_frame(search.bars, search.candidates, outcomes)
-    in_sample, out_of_sample = _mean(frame["train_sharpe"]), _mean(frame["test_sharpe"])
     summary = {
         "headline": "walk-forward out of sample, chained",
-        "strategy": search.strategy.name,
-        "objective": choice.objective,
         "windows": len(windows),
-        "candidates": len(search.candidates),
-        "backtests": len(search.candidates) * len(windows) + len(tested),
-        "bars_swept": separation.train_bars * len(search.candidates),
         "out_of_sample": stitched.metrics,
         "benchmark": stitched.benchmark_metrics,
-        "sharpe_in_sample": in_sample,
-        "sharpe_out_of_sample": out_of_sample,
-        "sharpe_survived": out_of_sample / in_sample if in_sample > 0 else float("nan"),
+        **_survival(frame),
         "separation": asdict(separation),
-        "hub": hub.counters.record(),
+        **_work(search, choice, hub, len(search.candidates) * len(windows) + len(tested), separation.train_bars),
     }
     if search.is_optimistic:
         pessimistic = search.at_next_open()
@@ -134,14 +126,9 @@ def run_sweep(
     winner = choose(metrics[:, 0], choice)
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
-        "strategy": search.strategy.name,
-        "objective": choice.objective,
-        "candidates": len(search.candidates),
-        "backtests": len(search.candidates),
-        "bars_swept": (span[1] - span[0]) * len(search.candidates),
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "best": None,
-        "hub": hub.counters.record(),
+        **_work(search, choice, hub, len(search.candidates), span[1] - span[0]),
     }
     variants = []
     if winner is not None:
@@ -188,6 +175,28 @@ def _swept(
     for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
     return metrics, hub, timings
+
+
+def _work(search: Search, choice: Choice, hub: Hub, backtests: int, bars_each: int) -> dict[str, Any]:
+    """Say what was searched and how much work it was."""
+    return {
+        "strategy": search.strategy.name,
+        "objective": choice.objective,
+        "candidates": len(search.candidates),
+        "backtests": backtests,
+        "bars_swept": bars_each * len(search.candidates),
+        "hub": hub.counters.record(),
+    }
+
+
+def _survival(windows: pl.DataFrame) -> dict[str, float]:
+    """Say how much of the winners' Sharpe in training was left in the tests, in the mean of the windows."""
+    in_sample, out_of_sample = _mean(windows["train_sharpe"]), _mean(windows["test_sharpe"])
+    return {
+        "sharpe_in_sample": in_sample,
+        "sharpe_out_of_sample": out_of_sample,
+        "sharpe_survived": out_of_sample / in_sample if in_sample > 0 else float("nan"),
+    }
 
 
 def _window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:

@@ -85,3 +85,8 @@ def test_dates_are_utc_unless_they_say_otherwise() -> None:
     assert parse_date("2011-01-01T16:00:00-05:00", "x") == at("2011-01-01T21:00")
     with pytest.raises(ConfigError, match="x: 'soon' is no date"):
         parse_date("soon", "x")
+
+
+def test_moments_keep_their_nanoseconds() -> None:
+    assert parse_date("2011-01-01T21:00:00.123456789", "x") == at("2011-01-01T21:00:00.123456789")
+    assert parse_date("2011-01-01T21:00:00.5", "x") == at("2011-01-01T21:00:00.5")

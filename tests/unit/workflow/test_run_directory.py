@@ -166,3 +166,20 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         write_whole(path, fail)
     assert path.read_bytes() == b"old"
+
+
+def test_a_best_configuration_of_own_data_runs_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = np.arange(np.datetime64("2001-01-01"), np.datetime64("2004-01-01"))
+    closes = 100 + 10 * np.sin(np.arange(len(days)) / 20)
+    rows = "".join(f"{day},{close},{close},{close},{close}\n" for day, close in zip(days, closes, strict=True))
+    (tmp_path / "mine.csv").write_text("date,open,high,low,close\n" + rows)
+    monkeypatch.chdir(tmp_path)
+    spans = ["windows.train=1y", "windows.test=6mo"]
+    assert main([*SMALL, "data=csv", "data.path=mine.csv", *spans, "run_name=own"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    best = ["--config-dir", str(tmp_path / "runs" / "own" / "best"), "--config-name", "w01"]
+    assert main([*best, "run_name=again"]) == 0
+    window = admf_ray.load_run(tmp_path / "runs" / "own").windows.row(1, named=True)
+    again = admf_ray.load_run(tmp_path / "runs" / "again")
+    assert again.summary["metrics"]["final_equity"] == window["test_final_equity"]

@@ -51,19 +51,19 @@ class RunDirectory:
         self._config = config
         self._config_text = config_text
         self._begun = datetime.now(UTC)
+        self._is_named = name is not None
         self.path = root.expanduser().absolute() / (name or f"{self._begun:%Y%m%d-%H%M%S}-{config['experiment']}")
-        if name is None:
-            stem, count = self.path.name, 1
-            while self.path.exists():
-                count += 1
-                self.path = self.path.with_name(f"{stem}-{count}")
-        elif self.path.exists():
-            raise ConfigError(f"run_name: '{self.path}' exists; allowed: a name that is free, or none for a new one")
         self._progress: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        """Make the directory with the resolved configuration and a running status."""
-        self.path.mkdir(parents=True)
+        """Make the directory with the resolved configuration and a running status.
+
+        Raises
+        ------
+        ConfigError
+            Where the name is taken or the root cannot be written.
+        """
+        self._make_directory()
         self.write_text("config.yaml", self._config_text)
         self._write_status("running")
         self._progress = (self.path / "progress.jsonl").open("a", encoding="utf-8")
@@ -85,6 +85,22 @@ class RunDirectory:
             self._write_status("interrupted")
         else:
             self._write_status("failed", f"{type(error).__name__}: {error}")
+
+    def _make_directory(self) -> None:
+        stem, count = self.path.name, 1
+        while True:
+            try:
+                self.path.mkdir(parents=True)
+            except FileExistsError:
+                if self._is_named:
+                    message = f"run_name: '{self.path}' exists; allowed: a name that is free, or none for a new one"
+                    raise ConfigError(message) from None
+                count += 1
+                self.path = self.path.with_name(f"{stem}-{count}")
+            except OSError as error:
+                raise ConfigError(f"run_root: '{self.path.parent}' cannot be written: {error.strerror}") from None
+            else:
+                return
 
     def observing(self, other: Observer | None) -> Observer:
         """Give an observer that appends to ``progress.jsonl`` and tells another one."""

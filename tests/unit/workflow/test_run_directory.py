@@ -183,3 +183,9 @@ def test_a_best_configuration_of_own_data_runs_from_anywhere(tmp_path: Path, mon
     window = admf_ray.load_run(tmp_path / "runs" / "own").windows.row(1, named=True)
     again = admf_ray.load_run(tmp_path / "runs" / "again")
     assert again.summary["metrics"]["final_equity"] == window["test_final_equity"]
+
+
+def test_a_root_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["+experiment=backtest", f"run_root={tmp_path / 'file'}"]) == 2
+    assert f"run_root: '{tmp_path / 'file'}' cannot be written: Not a directory" in capsys.readouterr().err

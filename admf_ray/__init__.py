@@ -26,7 +26,13 @@ from admf_ray.fingerprint import kernel_cache_directory
 
 os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache_directory())
 if "numba" in sys.modules:
-    sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    _config = sys.modules["numba"].config
+    if _config.USING_SVML:
+        raise ImportError(
+            "numba was loaded with SVML, whose bits differ between machines: import admf_ray before numba"
+        )
+    _config.DISABLE_INTEL_SVML = 1
+    _config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 
 if TYPE_CHECKING:
     from admf_ray.app.functions import backtest, sweep, walk_forward

@@ -1,5 +1,6 @@
 """Fingerprints: of result columns, of files, and of the code itself."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -92,12 +93,14 @@ def cache_directory() -> Path:
     named = os.environ.get("ADMF_CACHE_DIR")
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "admf_ray"
     directory = Path(named).expanduser().absolute() if named else user
-    try:
+    with contextlib.suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        directory = Path(tempfile.gettempdir()) / f"admf_ray-{os.getuid()}"
-        directory.mkdir(mode=0o700, exist_ok=True)
-    return directory
+        tempfile.TemporaryFile(dir=directory).close()
+        return directory
+    fallback = Path(tempfile.gettempdir()) / f"admf_ray-{os.getuid()}"
+    fallback.mkdir(mode=0o700, exist_ok=True)
+    # Compiled code is loaded from here: a directory that somebody else made is not trusted.
+    return fallback if fallback.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp(prefix="admf_ray-"))
 
 
 def kernel_cache_directory() -> Path:

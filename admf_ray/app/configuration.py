@@ -20,7 +20,7 @@ from admf_ray.workflow import Variant
 
 __all__ = ["compose_settings", "config_directory", "experiments", "settings_yaml", "variant_yaml"]
 
-_FREE = ("strategy.params.", "strategy.space.")
+_FREE = ("strategy.params", "strategy.space")
 _RECHOSEN = ("windows", "cluster")
 
 
@@ -56,12 +56,19 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
     ConfigError
         Names the option and what is allowed.
     """
+    config_name = config_name.removesuffix(".yaml")
     main, *others = _search_path(config_dir, config_name)
     extra = [f"hydra.searchpath=['file://{other}']" for other in others]
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        free = [override for override in parsed if override.key_or_group.startswith(_FREE)]
+        if sweeps := [str(override.input_line) for override in parsed if override.is_sweep_override()]:
+            raise ConfigError(f"{sweeps[0]}: several values; allowed: one value, or a list in brackets: [1,2]")
+        free = [override for override in parsed if ".".join(override.key_or_group.split(".")[:2]) in _FREE]
         fixed = [str(override.input_line) for override in parsed if override not in free]
+        if any(override.key_or_group == "experiment" and not override.is_add() for override in parsed):
+            raise ConfigError(
+                f"experiment: choose it with a plus: {', '.join(f'+experiment={n}' for n in experiments())}"
+            )
         with initialize_config_dir(str(main), version_base="1.3"):
             config = compose(config_name, overrides=[*fixed, *extra])
             values: Any = OmegaConf.to_container(config, resolve=True)
@@ -109,6 +116,8 @@ def _wording(error: Exception) -> str:
         depth = next((n for n, name in enumerate(path) if name not in allowed_options(path[:n])), len(path) - 1)
         wrong = unknown_name("option", path[depth], allowed_options(path[:depth]))
         return f"{'.'.join(path[: depth + 1])}: {wrong}"
+    if "viable alternative" in text.lower() or "LexerNoViable" in text:
+        return f"an option cannot be read ({' '.join(text.split())}); allowed: option=value, quoted where it has spaces"
     if match := re.search(r"Cannot find primary config '([^']+)'", text):
         return f"--config-name: there is no configuration '{match[1]}' in the directories that are searched"
     if match := re.search(r"(?:In '[^']*': )?Could not find '([^']+)/([^'/]+)'", text):

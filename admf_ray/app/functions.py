@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from admf_ray._types import Observer
 from admf_ray.app.commands import backtest as backtest_command
 from admf_ray.app.commands import sweep as sweep_command
 from admf_ray.app.commands import walkforward as walkforward_command
 from admf_ray.app.settings import Settings, parse_settings
 from admf_ray.core.bars import Bars
+from admf_ray.data.sources import HANDED_OVER
+from admf_ray.errors import ConfigError
 from admf_ray.workflow import RunResult
 
 __all__ = ["backtest", "sweep", "walk_forward"]
@@ -94,5 +98,8 @@ def backtest(bars: Bars, strategy: str, params: Mapping[str, float] | None = Non
 def _settings(
     experiment: str, strategy: str, params: Mapping[str, float] | None, space: Space, sections: Mapping[str, Any]
 ) -> Settings:
-    chosen = {"name": strategy, "params": dict(params or {}), "space": dict(space)}
-    return parse_settings({"experiment": experiment, **sections, "strategy": chosen})
+    if "data" in sections:
+        raise ConfigError("data: the bars are handed over; allowed: every other section of options")
+    axes = {name: axis.tolist() if isinstance(axis, np.ndarray) else axis for name, axis in dict(space).items()}
+    chosen = {"name": strategy, "params": dict(params or {}), "space": axes}
+    return parse_settings({"experiment": experiment, **sections, "strategy": chosen, "data": {"source": HANDED_OVER}})

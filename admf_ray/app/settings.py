@@ -1,6 +1,7 @@
 """The settings: the resolved configuration as frozen, checked values."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -194,8 +195,8 @@ class Settings(_Section):
     @field_validator("run_name")
     @classmethod
     def _one_name(cls, value: str | None) -> str | None:
-        if value is not None and (not value or "/" in value or value in {".", "..", "latest"}):
-            raise ConfigError(f"run_name: '{value}' is no name of a directory; allowed: letters, digits, - _ .")
+        if value is not None and (not re.fullmatch(r"[\w.-]{1,100}", value) or value in {".", "..", "latest"}):
+            raise ConfigError(f"run_name: '{value}' is no name; allowed: up to 100 letters, digits, - _ .")
         return value
 
     def plain(self) -> dict[str, Any]:
@@ -220,16 +221,35 @@ class Settings(_Section):
 
 def allowed_options(path: Sequence[str]) -> list[str]:
     """Give the names of the options below a path of option names, none where it is no section."""
+    return sorted({name for model in _models(path) for name in model.model_fields})
+
+
+def _models(path: Sequence[str]) -> list[type[BaseModel]]:
     models: list[type[BaseModel]] = [Settings]
     for name in path:
         models = [model for parent in models for model in _sections(parent, name)]
-    return sorted({name for model in models for name in model.model_fields})
+    return models
 
 
 def _sections(parent: type[BaseModel], name: str) -> list[type[BaseModel]]:
     annotation = parent.model_fields[name].annotation if name in parent.model_fields else None
     choices = getattr(annotation, "__args__", (annotation,))
     return [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
+
+
+def _misplaced_bools(values: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Give the paths at which true or false stands for something else: pydantic would take them as 1 and 0."""
+    match values:
+        case bool():
+            fields = [model.model_fields.get(path[-1]) for model in _models(path[:-1])]
+            if not any(field is not None and field.annotation is bool for field in fields):
+                yield ".".join(path)
+        case Mapping():
+            for name, value in values.items():
+                yield from _misplaced_bools(value, (*path, str(name)))
+        case list() | tuple():
+            for value in values:
+                yield from _misplaced_bools(value, path)
 
 
 def parse_settings(values: Mapping[str, Any]) -> Settings:
@@ -240,6 +260,8 @@ def parse_settings(values: Mapping[str, Any]) -> Settings:
     ConfigError
         One line for each option that is wrong: its path, what it is, what is allowed.
     """
+    for path in _misplaced_bools(values):
+        raise ConfigError(f"{path}: true and false are not allowed; allowed: a number or text")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

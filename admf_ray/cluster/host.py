@@ -19,6 +19,10 @@ class Host:
     def __init__(self, name: str) -> None:
         self._name = name
 
+    def name(self) -> str:
+        """Give the name; an answer means that the host is up."""
+        return self._name
+
     def run(self, function: str, chunk: Any, bundle: Any) -> tuple[Any, float]:
         """Call ``"module:function"`` with a chunk and the shared bundle; give its result and seconds."""
         return call(function, chunk, bundle, self._name)

@@ -22,6 +22,7 @@ __all__ = ["RayExecutor"]
 
 _IN_FLIGHT = 2
 _CONNECT_SECONDS = 5.0
+_START_SECONDS = 60.0
 _HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
@@ -33,7 +34,7 @@ def _connect(address: str) -> None:
             with socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
                 pass
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         message = f"cluster.address: no Ray cluster at '{address}' ({error}); allowed: host:port of one, or auto"
         raise ConfigError(message) from None
 
@@ -54,33 +55,58 @@ class RayExecutor:
     workers : int, optional
         Hosts; by default one for each CPU that this process (or the cluster) may use.
     address : str, optional
-        Of an existing cluster (``auto`` finds one on this machine). Without it a Ray of its own is started on this
-        machine, and stopped by `close`.
+        Of an existing cluster (``auto`` finds one on this machine; a Ray that this process has joined already is used
+        as it is). Without it a Ray of its own is started on this machine, and stopped by `close`.
     chunk_seconds : float
         Aimed at for a chunk.
 
     Raises
     ------
     ConfigError
-        Where there is no cluster at the address.
+        Where there is no cluster at the address, or it has fewer CPUs than workers.
+    CapacityError
+        Where its CPUs are not free.
     """
 
     def __init__(self, workers: int | None = None, address: str | None = None, chunk_seconds: float = 0.5) -> None:
         self.chunk_seconds = chunk_seconds
-        if address is None:
-            count = workers or len(os.sched_getaffinity(0))
+        self._owns_ray = not ray.is_initialized()
+        if address is not None:
+            if self._owns_ray:
+                _connect(address)
+        elif self._owns_ray:
             ray.init(
                 address="local",
-                num_cpus=count,
+                num_cpus=workers or len(os.sched_getaffinity(0)),
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
         else:
-            _connect(address)
-            count = workers or int(_resources().get("CPU", 1))
+            raise ConfigError(
+                "cluster.kind: Ray runs in this process already; allowed: existing (or ray.shutdown() first)"
+            )
+        self._hosts: dict[str, Any] = {}
+        try:
+            self._start_hosts(workers)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_hosts(self, workers: int | None) -> None:
+        cpus = int(_resources().get("CPU", 0))
+        count = workers or cpus
+        if not 1 <= count <= cpus:
+            raise ConfigError(f"cluster.workers: {count} hosts need as many CPUs, the cluster has {cpus}")
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
-        self._hosts: dict[str, Any] = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
+        self._hosts = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
+        waiting = [host.name.remote() for host in self._hosts.values()]
+        ready, _ = ray.wait(waiting, num_returns=count, timeout=_START_SECONDS)
+        if len(ready) < count:
+            raise CapacityError(
+                f"cluster.workers: {len(ready)} of {count} hosts started within {_START_SECONDS:g} s; "
+                "allowed: as many as there are free CPUs"
+            )
 
     @property
     def workers(self) -> int:
@@ -155,7 +181,8 @@ class RayExecutor:
         for host in self._hosts.values():
             ray.kill(host)
         self._hosts = {}
-        ray.shutdown()
+        if self._owns_ray:
+            ray.shutdown()
 
     def __enter__(self) -> Self:
         """Give the executor itself."""

@@ -45,7 +45,7 @@ class Bars:
     Raises
     ------
     DataError
-        Where shapes disagree, times do not increase or there is no bar.
+        Where shapes disagree, times do not increase, a price is not above 0 or there is no bar.
     """
 
     symbols: tuple[str, ...]
@@ -82,6 +82,12 @@ class Bars:
         for name, values in prices.items():
             if values.shape != shape:
                 raise DataError(f"{name} has shape {values.shape}, [symbol, time] is {shape}")
+        for name in FIELDS[:4]:
+            wrong = ~np.isnan(prices[name]) & ~((prices[name] > 0) & (prices[name] < np.inf))
+            if wrong.any():
+                s, t = np.argwhere(wrong)[0]
+                value = prices[name][s, t]
+                raise DataError(f"{name} of {self.symbols[s]} at bar {t} is {value:g}; prices are finite and above 0")
         missing = np.isnan(prices["open"] + prices["high"] + prices["low"] + prices["close"])
         for name, values in prices.items():
             ragged = name != "volume" and np.any(np.isnan(values) != missing)

@@ -149,6 +149,12 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
 
     try:
         tree = ast.parse(constraint, mode="eval")
+        with np.errstate(all="ignore"):
+            found = np.asarray(value(tree))
     except SyntaxError as error:
         raise ConfigError(f"constraint '{constraint}' is no expression: {error.msg}") from None
-    return np.broadcast_to(np.asarray(value(tree), dtype=bool), (rows,))
+    except ArithmeticError as error:
+        raise ConfigError(f"constraint '{constraint}' cannot be computed: {error}") from None
+    if found.dtype != bool:
+        raise ConfigError(f"constraint '{constraint}' is a number; allowed: a comparison")
+    return np.broadcast_to(found, (rows,))

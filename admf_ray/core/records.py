@@ -8,7 +8,11 @@ from enum import IntEnum, IntFlag
 
 import numpy as np
 
-__all__ = ["ACCOUNT", "FILL", "HOLDING", "RULES", "Boundary", "FillPolicy", "Limit", "Reason", "Sizing"]
+__all__ = ["ACCOUNT", "FILL", "FINEST_LOTS", "HOLDING", "RULES", "Boundary", "FillPolicy", "Limit", "Reason", "Sizing"]
+
+
+FINEST_LOTS = 2.0**53
+"""Lots beyond which one lot more is below the resolution of a float."""
 
 
 class Sizing(IntEnum):

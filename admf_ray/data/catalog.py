@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
     """
     path = cache_directory() / "bars" / f"{key}.arrow"
     if path.is_file():
-        with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError):
+        with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
             return _read(path)
     _write(path, prepare())
     return _read(path)
@@ -53,7 +53,7 @@ def _write(path: Path, bars: Bars) -> None:
     }
     table = pa.table(columns).replace_schema_metadata({"bars": json.dumps(about)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     partial.replace(path)

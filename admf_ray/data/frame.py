@@ -16,6 +16,9 @@ __all__ = ["bars_from_frame"]
 
 _TIME_NAMES = ("known_at", "timestamp", "datetime", "date", "time")
 _MISSING = ("", "nan", "na", "n/a", "null", "none")
+_YEARS = (1678, 2261)  # that nanoseconds since 1970 can say
+_DAY = r"^\d{4}-\d{2}-\d{2}$"
+_TIMED = r"^\d{4}-\d{2}-\d{2}[T ]"
 _OFFSET = r"(?i)(z|[+-]\d{2}:?\d{2})$"
 
 
@@ -62,6 +65,8 @@ def bars_from_frame(frame: pl.DataFrame, request: DataRequest, origin: str) -> B
     else:
         known_at = moments + DAY
     check_bars(origin, [str(stamp) for stamp in stamps], known_at, columns)
+    if np.isnan(columns["open"] + columns["high"] + columns["low"] + columns["close"]).all():
+        raise DataError(f"{origin}: every bar is missing a price")
     if sessions:
         session = sessions.numbers(known_at)
         covers_until = sessions.next_close(int(known_at[-1])) if date_only else int(known_at[-1]) + spacing
@@ -105,38 +110,54 @@ def _numbers(column: pl.Series, name: str, stamps: pl.Series, origin: str) -> np
 
 
 def _moments(stamps: pl.Series, request: DataRequest, origin: str) -> tuple[npt.NDArray[np.int64], bool]:
-    """Give stamps as nanoseconds UTC, and whether they are dates without a time of day."""
-    parsed = stamps
-    if stamps.dtype == pl.String:
-        text = stamps.str.strip_chars()
-        if text.str.contains(r"^\d{4}-\d{2}-\d{2}$").all():
-            parsed = text.str.to_date("%Y-%m-%d", strict=False)
-        else:
-            aware = text.str.contains(_OFFSET)
-            if aware.any() and not aware.all():
-                raise DataError(f"{origin}: some times carry an offset and some do not")
-            try:
-                parsed = text.str.to_datetime(
-                    strict=False, time_unit="ns", time_zone="UTC" if aware.any() else None, ambiguous="null"
-                )
-            except pl.exceptions.PolarsError:
-                parsed = pl.Series(stamps.name, [None] * len(stamps), dtype=pl.Datetime("ns"))
-    elif not stamps.dtype.is_temporal():
-        raise DataError(f"{origin}: column {stamps.name} holds {stamps.dtype}, not dates or times")
-    if parsed.is_null().any():
-        row = int(parsed.is_null().arg_max() or 0)
+    """Give stamps as nanoseconds UTC, and whether they are dates without a time of day.
+
+    Times that all lie at midnight, in the zone that they carry, are dates: what frames make of a column of days.
+    """
+    parsed = _parsed(stamps, origin)
+    unread = parsed.is_null() | ~parsed.dt.year().is_between(_YEARS[0], _YEARS[1])
+    if unread.any():
+        row = int(unread.arg_max() or 0)
         raise DataError(
-            f"{origin}: row {row + 1}: '{stamps[row]}' is no date or time; "
+            f"{origin}: row {row + 1}: '{stamps[row]}' is no date or time between {_YEARS[0]} and {_YEARS[1]}; "
             "allowed: 2018-12-31, 2018-12-31 16:00:00, 2018-12-31T16:00:00+00:00"
         )
-    date_only = parsed.dtype == pl.Date
-    moments = parsed.cast(pl.Datetime("ns")) if date_only else parsed
-    if not date_only and getattr(parsed.dtype, "time_zone", None) is None:
-        try:
-            moments = moments.dt.replace_time_zone(request.timezone)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{origin}: times cannot be read in data.timezone={request.timezone}: {error}") from None
-    return moments.dt.epoch("ns").to_numpy().astype(np.int64), date_only
+    if parsed.dtype == pl.Date:
+        return parsed.cast(pl.Datetime("ns")).dt.epoch("ns").to_numpy().astype(np.int64), True
+    zone = getattr(parsed.dtype, "time_zone", None)
+    local = parsed.dt.replace_time_zone(None).cast(pl.Datetime("ns"))
+    if zone != "UTC" and (local.dt.truncate("1d") == local).all():
+        return local.dt.epoch("ns").to_numpy().astype(np.int64), True
+    if zone is None:
+        parsed = local.dt.replace_time_zone(request.timezone, ambiguous="null", non_existent="null")
+        if parsed.is_null().any():
+            row = int(parsed.is_null().arg_max() or 0)
+            raise DataError(
+                f"{origin}: row {row + 1}: '{stamps[row]}' does not exist, or exists twice, in {request.timezone} "
+                "(daylight saving); allowed: times with an offset, or another data.timezone"
+            )
+    return parsed.cast(pl.Datetime("ns", "UTC")).dt.epoch("ns").to_numpy().astype(np.int64), False
+
+
+def _parsed(stamps: pl.Series, origin: str) -> pl.Series:
+    """Give stamps as a temporal column, null where one cannot be read."""
+    if stamps.dtype == pl.Date or isinstance(stamps.dtype, pl.Datetime):
+        return stamps
+    if stamps.dtype != pl.String:
+        raise DataError(f"{origin}: column {stamps.name} holds {stamps.dtype}, not dates or times")
+    text = stamps.str.strip_chars()
+    days, timed = text.str.contains(_DAY), text.str.contains(_TIMED)
+    aware = timed & text.str.contains(_OFFSET)
+    for what, some, others in (("are days", days, timed), ("carry an offset", aware, timed & ~aware)):
+        if some.any() and others.any():
+            row = int(others.arg_max() or 0)
+            raise DataError(f"{origin}: some times {what} and some do not, such as row {row + 1}: '{stamps[row]}'")
+    if days.any():
+        return text.str.to_date("%Y-%m-%d", strict=False)
+    try:
+        return text.str.to_datetime(strict=False, time_unit="us", time_zone="UTC" if aware.any() else None)
+    except pl.exceptions.PolarsError:
+        return pl.Series(stamps.name, [None] * len(stamps), dtype=pl.Datetime("us"))
 
 
 def _usual_spacing(moments: npt.NDArray[np.int64]) -> int:

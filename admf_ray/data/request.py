@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from admf_ray.core.bars import Adjustment
+from admf_ray.core.registry import unknown_name
+from admf_ray.errors import ConfigError
 
 __all__ = ["DataRequest"]
 
@@ -40,3 +43,25 @@ class DataRequest:
     stamp: Literal["open", "close"] = "close"
     adjust: Adjustment = "none"
     periods_per_year: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check what is not checked where it is used.
+
+        Raises
+        ------
+        ConfigError
+            Names the option and what is allowed.
+        """
+        for name, value, allowed in (
+            ("stamp", self.stamp, ["open", "close"]),
+            ("adjust", self.adjust, ["none", "splits", "total_return"]),
+        ):
+            if value not in allowed:
+                raise ConfigError(f"data.{name}: {unknown_name(name, str(value), allowed)}")
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            message = f"data.timezone: '{self.timezone}' is no time zone; allowed: UTC, America/New_York, ..."
+            raise ConfigError(message) from None
+        if self.periods_per_year is not None and not isinstance(self.periods_per_year, int | float):
+            raise ConfigError(f"data.periods_per_year: {self.periods_per_year!r} is no number; allowed: above 0")

@@ -17,6 +17,8 @@ __all__ = ["Position", "Span", "TimeAxis", "parse_date"]
 _UNITS = {"b": "bars", "d": "days", "w": "weeks", "mo": "months", "q": "quarters", "y": "years"}
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
 _DAYS = {"d": 1, "w": 7}
+_LAST_DAY = np.datetime64("2262-04-10", "D")
+_YEARS = range(1678, 2262)  # that nanoseconds since 1970 can say
 
 Position = int | np.datetime64
 """A bar index, or a moment: bars known at it or before lie before it."""
@@ -56,7 +58,7 @@ class Span:
         ConfigError
             Names the option and what is allowed.
         """
-        match = re.fullmatch(r"\s*(\d+)\s*(b|d|w|mo|q|y)\s*", str(text))
+        match = re.fullmatch(r"\s*(\d{1,9})\s*(b|d|w|mo|q|y)\s*", str(text))
         if not match:
             units = ", ".join(f"{unit} ({name})" for unit, name in _UNITS.items())
             raise ConfigError(
@@ -128,12 +130,16 @@ class TimeAxis:
         if span.unit == "b":
             return self.index(position) + span.count
         moment = position if isinstance(position, np.datetime64) else self._moment(position)
+        day = moment.astype("datetime64[D]")
         if span.unit in _DAYS:
-            return moment + np.timedelta64(span.count * _DAYS[span.unit], "D")
-        month = moment.astype("datetime64[M]") + np.timedelta64(span.count * _MONTHS[span.unit], "M")
-        same_day = _whole(month, "M") + (moment - _whole(moment, "M"))
-        last_day = _whole(month + np.timedelta64(1, "M"), "M") - np.timedelta64(1, "D") + (moment - _whole(moment, "D"))
-        return min(same_day, last_day)
+            later = day + np.timedelta64(span.count * _DAYS[span.unit], "D")
+        else:
+            month = day.astype("datetime64[M]")
+            target = month + np.timedelta64(span.count * _MONTHS[span.unit], "M")
+            last = (target + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+            later = min(target.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), last)
+        # Nanoseconds end in the year 2262; nothing is lost by taking what lies beyond as the end.
+        return _whole(min(later, _LAST_DAY), "D") + (moment - _whole(moment, "D"))
 
     def _moment(self, index: int) -> np.datetime64:
         if index <= 0:
@@ -160,6 +166,8 @@ def parse_date(text: object, where: str) -> np.datetime64:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
         raise ConfigError(f"{where}: '{text}' is no date; allowed: 2011-01-01 or 2011-01-01T21:00:00") from None
+    if moment.year not in _YEARS:
+        raise ConfigError(f"{where}: '{text}' is out of range; allowed: years {_YEARS[0]} to {_YEARS[-1]}")
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     beyond_micros = re.search(r"\.\d{6}(\d{1,3})", str(text))

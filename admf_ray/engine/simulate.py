@@ -28,8 +28,8 @@ _RAW_ROWS = 5
 
 @shared
 def _is_new(target: float, emitted: float) -> bool:
-    """Say whether a target is known and not the one last emitted."""
-    return target == target and target != emitted
+    """Say whether a target is finite and not the one last emitted."""
+    return target - target == 0.0 and target != emitted
 
 
 @shared

@@ -1,12 +1,16 @@
 """The cash account: a buy that cannot be paid is cut, cash never falls below 0 (SEMANTICS 4)."""
 
-import math
 from typing import Any
 
+import numpy as np
+
 from admf_ray.core.kernels import shared
+from admf_ray.core.records import FINEST_LOTS
 from admf_ray.execution.costs import commission
 
 __all__ = ["affordable"]
+
+_LARGEST = 1.7976931348623157e308
 
 
 @shared
@@ -18,6 +22,7 @@ def _cash_after(quantity: float, price: float, cash: float, rules: Any) -> float
 def _affordable_fraction(unpaid: float, price: float, cash: float, rules: Any) -> float:
     """Bisect down to two neighbouring floats, of which the lower can be paid and the upper cannot."""
     paid = 0.0
+    unpaid = min(unpaid, _LARGEST)
     middle = 0.5 * unpaid
     while paid < middle < unpaid:
         if _cash_after(middle, price, cash, rules) >= 0.0:
@@ -46,9 +51,9 @@ def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     Returns
     -------
     float
-        The largest quantity up to the wanted one, in whole lots (fractional: the largest float), after which the
-        computed cash is at least 0: what lowering it one lot (one float) at a time would find, since the computed
-        cash never rises with the quantity.
+        The largest quantity up to the wanted one, in whole lots (fractional, or of more than 2^53 lots: the largest
+        float), after which the computed cash is at least 0: what lowering it one lot (one float) at a time would
+        find, since the computed cash never rises with the quantity.
     """
     if _cash_after(quantity, price, cash, rules) >= 0.0:
         return quantity
@@ -58,7 +63,9 @@ def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     value = price * (1.0 + rules.commission_rate)
     spendable = cash - rules.commission_fixed
     bound = min(spendable / (value + rules.commission_per_share), (spendable - rules.commission_minimum) / value)
-    lots = float(max(math.floor(bound / rules.lot), 0))
+    lots = max(np.floor(bound / rules.lot), 0.0)
+    if lots >= FINEST_LOTS:
+        return _affordable_fraction(quantity, price, cash, rules)
     while lots > 0.0 and _cash_after(lots * rules.lot, price, cash, rules) < 0.0:
         lots -= 1.0
     while _cash_after((lots + 1.0) * rules.lot, price, cash, rules) >= 0.0:

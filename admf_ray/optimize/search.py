@@ -5,20 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from admf_ray._types import ChunkDone, Executor
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment
 from admf_ray.engine.spec import AccountRules
-from admf_ray.errors import ConfigError
+from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.indicators import Hub, Plan, compute_hub, plan_keys, template_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Search", "plan_search", "sweep_spans"]
+__all__ = ["Search", "check_memory", "plan_search", "sweep_spans"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,26 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
         requested=wanted.size,
         unique=len(keys),
     )
+
+
+def check_memory(search: Search, spans: int) -> None:
+    """Refuse a search whose hub and results do not fit the memory that is free.
+
+    Raises
+    ------
+    CapacityError
+        With the arithmetic.
+    """
+    hub = search.plan.height * len(search.bars) * 8
+    results = len(search.candidates) * spans * len(METRICS) * 8
+    # Results are held as chunks, as one array and as a table before they are written.
+    needed, free = hub + 3 * results, psutil.virtual_memory().available
+    if needed > free:
+        raise CapacityError(
+            f"strategy.space: {len(search.candidates):,} candidates x {spans} spans x {len(METRICS)} metrics of 8 B "
+            f"three times over, and a hub of {search.plan.height:,} x {len(search.bars):,} take {needed / 1e9:.1f} GB; "
+            f"{free / 1e9:.1f} GB are free; allowed: fewer candidates or windows"
+        )
 
 
 def sweep_spans(

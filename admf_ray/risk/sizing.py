@@ -1,9 +1,9 @@
 """From a target to a desired quantity (SEMANTICS 4)."""
 
-import math
+import numpy as np
 
 from admf_ray.core.kernels import shared
-from admf_ray.core.records import Sizing
+from admf_ray.core.records import FINEST_LOTS, Sizing
 
 __all__ = ["desired_quantity", "whole_lots"]
 
@@ -13,14 +13,15 @@ _FIXED_CASH = int(Sizing.FIXED_CASH)
 
 @shared
 def whole_lots(quantity: float, lot: float) -> float:
-    """Round a quantity toward zero to whole lots; a lot of 0 leaves it fractional.
+    """Round a quantity toward zero to whole lots; a lot of 0, or below the resolution of a float, leaves it as it is.
 
     The allowance of 1e-9 lots keeps a quantity that is a whole number of lots but for rounding from losing one.
     """
-    if lot == 0.0:
+    if lot == 0.0 or abs(quantity / lot) >= FINEST_LOTS:
         return quantity
     sign = 1.0 if quantity > 0.0 else -1.0
-    return math.trunc(quantity / lot + sign * 1e-9) * lot
+    rounded: float = np.trunc(quantity / lot + sign * 1e-9) * lot
+    return rounded
 
 
 @shared

@@ -190,8 +190,13 @@ def _work(search: Search, choice: Choice, hub: Hub, backtests: int, bars_each: i
 
 
 def _survival(windows: pl.DataFrame) -> dict[str, float]:
-    """Say how much of the winners' Sharpe in training was left in the tests, in the mean of the windows."""
-    in_sample, out_of_sample = _mean(windows["train_sharpe"]), _mean(windows["test_sharpe"])
+    """Say how much of the winners' Sharpe in training was left in the tests, in the mean of the windows.
+
+    The means are over windows whose winner has a Sharpe in training; a test without one (it never traded) counts as 0.
+    """
+    chosen = windows.filter(pl.col("train_sharpe").is_finite())
+    in_sample = _mean(chosen["train_sharpe"])
+    out_of_sample = _mean(chosen["test_sharpe"].fill_nan(0.0))
     return {
         "sharpe_in_sample": in_sample,
         "sharpe_out_of_sample": out_of_sample,
@@ -210,7 +215,4 @@ def _window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, fl
 
 
 def _mean(column: pl.Series) -> float:
-    """Give the mean over finite values, NaN where there is none."""
-    values = column.to_numpy()
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+    return float(column.to_numpy().mean()) if len(column) else float("nan")

@@ -143,6 +143,9 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
 def trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a closed trade, in order of exit.
 
+    The regime is -1 (unknown) without a classifier; ``strengths`` are the shares of ``strategies`` in the target, in
+    their order: all of it for a single one.
+
     Parameters
     ----------
     bars : Bars
@@ -165,7 +168,9 @@ def trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segmen
             "exit_reason": pl.Series(
                 [Reason(reason).name.lower() for reason in trades["exit_reason"]], dtype=pl.String
             ),
+            "regime": np.full(len(trades), -1, dtype=np.int8),
             "strategies": pl.Series([strategy] * len(trades), dtype=pl.String),
+            "strengths": pl.Series(["1"] * len(trades), dtype=pl.String),
             "window": pl.Series(windows, dtype=pl.Int16),
         }
     )

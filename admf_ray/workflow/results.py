@@ -1,16 +1,17 @@
 """Results of a run, in memory or read back from its directory."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from admf_ray.errors import ConfigError
+from admf_ray.errors import ConfigError, ReproductionError
 from admf_ray.fingerprint import fingerprint_columns
 
-__all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run"]
+__all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run", "read_json"]
 
 FINGERPRINTED = ("candidates", "trials", "windows", "equity", "fills", "trades")
 """Tables that must be equal whoever computed them; timings are not."""
@@ -72,9 +73,29 @@ def load_run(directory: str | Path) -> RunResult:
     ------
     ConfigError
         Where there is no finished run.
+    ReproductionError
+        Where a file of it is damaged.
     """
     path = Path(directory).expanduser().absolute()
     if not (path / "summary.json").is_file():
         raise ConfigError(f"run: '{path}' holds no finished run (there is no summary.json in it)")
-    tables = {file.stem: pl.read_parquet(file) for file in sorted(path.glob("phases/*/*.parquet"))}
-    return RunResult(json.loads((path / "summary.json").read_text()), tables, path.resolve())
+    tables = {file.stem: _read(file, pl.read_parquet) for file in sorted(path.glob("phases/*/*.parquet"))}
+    return RunResult(read_json(path / "summary.json"), tables, path.resolve())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises
+    ------
+    ReproductionError
+        Where it is missing or damaged.
+    """
+    return _read(path, lambda file: json.loads(file.read_text()))
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise ReproductionError(f"'{path}' cannot be read: {str(error).splitlines()[0]}") from None

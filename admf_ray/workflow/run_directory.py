@@ -87,6 +87,11 @@ class RunDirectory:
             self._write_status("failed", f"{type(error).__name__}: {error}")
 
     def _make_directory(self) -> None:
+        latest = self.path.parent / "latest"
+        if latest.exists() and not latest.is_symlink():
+            raise ConfigError(
+                f"run_root: '{latest}' is in the way of the link to the newest run; allowed: another root"
+            )
         stem, count = self.path.name, 1
         while True:
             try:
@@ -122,7 +127,7 @@ class RunDirectory:
             write_whole(path, table.write_parquet)
         if "fills" in phase.tables:
             stamped = phase.tables["fills"].with_columns(
-                pl.from_epoch("timestamp", time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+                pl.from_epoch("timestamp", time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
             )
             write_whole(self.path / "phases" / phase.name / "fills.csv", stamped.write_csv)
         result = RunResult(phase.summary, phase.tables, self.path)

@@ -129,7 +129,32 @@ WRONG = {
     ),
     "no run": (["+experiment=fingerprint"], "run: which run? allowed: run=<dir>"),
     "run that is none": (["+experiment=fingerprint", "run=nowhere"], "holds no finished run"),
-    "bad run name": (["+experiment=backtest", "run_name=a/b"], "run_name: 'a/b' is no name of a directory"),
+    "bad run name": (["+experiment=backtest", "run_name=a/b"], "run_name: 'a/b' is no name; allowed: up to 100"),
+    "space emptied": (["+experiment=sweep", "strategy.space={}"], "strategy.space: empty"),
+    "true is no number": (
+        ["+experiment=sweep", "portfolio.cash=true"],
+        "portfolio.cash: true and false are not allowed",
+    ),
+    "true is no parameter": (["+experiment=backtest", "strategy.params.fast=true"], "strategy.params.fast: true and"),
+    "several values": (["+experiment=sweep", "portfolio.cash=1,2"], "portfolio.cash=1,2: several values; allowed: one"),
+    "no plus": (["experiment=sweep"], "experiment: choose it with a plus: +experiment=backtest"),
+    "spaces": (["+experiment=sweep", "a b"], "an option cannot be read"),
+    "no condition": (["+experiment=sweep", "search.constraints=['fast']"], "is a number; allowed: a comparison"),
+    "division by 0": (["+experiment=sweep", "search.constraints=['1/0 < 2']"], "cannot be computed: division by zero"),
+    "span over centuries": (
+        ["+experiment=walkforward", "windows.train=588y"],
+        "windows: train 588y + gap 0b + test 1y do not",
+    ),
+    "far gap": (["+experiment=walkforward", "windows.gap=99999999mo"], "do not fit the data"),
+    "far date": (
+        ["+experiment=backtest", "span.start=9999-01-01"],
+        "span.start: '9999-01-01' is out of range; allowed: years",
+    ),
+    "timezone": (["+experiment=sweep", "data.timezone=Mars"], "data.timezone: 'Mars' is no time zone"),
+    "bars of a year": (
+        ["+experiment=sweep", "data=csv", "data.path=good.csv"],
+        "set data.calendar or data.periods_per_year",
+    ),
     "no config dir": (["--config-dir", "nowhere", "+experiment=sweep"], "--config-dir: there is no directory"),
     "no config": (["--config-name", "nothing"], "--config-name: there is no configuration 'nothing'"),
 }
@@ -140,11 +165,12 @@ def test_a_wrong_option_is_named_with_what_is_allowed_and_leaves_nothing(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     (elsewhere / "wrong.csv").write_text("date,open,high,low,cl\n2020-01-02,1,1,1,1\n")
+    (elsewhere / "good.csv").write_text("date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1,1\n")
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert message in error
-    assert [path.name for path in elsewhere.iterdir()] == ["wrong.csv"]
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["good.csv", "wrong.csv"]
 
 
 def test_the_process_exits_2_without_a_traceback_and_leaves_nothing(tmp_path: Path) -> None:

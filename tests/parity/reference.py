@@ -4,6 +4,7 @@ It shares no code with the platform: one symbol, market orders, a cash account. 
 """
 
 import math
+import sys
 from dataclasses import dataclass, field
 
 
@@ -70,15 +71,16 @@ class Account:
         if self.cash_after(quantity, price) >= 0:
             return quantity
         if self.lot > 0:
-            low_lots, high_lots = 0, math.ceil(quantity / self.lot - 1e-9)
+            low_lots, high_lots = 0, math.ceil(min(quantity / self.lot - 1e-9, 2.0**54))
             while high_lots - low_lots > 1:
                 middle_lots = (low_lots + high_lots) // 2
                 if self.cash_after(middle_lots * self.lot, price) >= 0:
                     low_lots = middle_lots
                 else:
                     high_lots = middle_lots
-            return low_lots * self.lot
-        low, high = 0.0, quantity
+            if low_lots < 2**53:
+                return low_lots * self.lot
+        low, high = 0.0, min(quantity, sys.float_info.max)
         while math.nextafter(low, math.inf) < high:
             middle = low + (high - low) / 2
             if self.cash_after(middle, price) >= 0:
@@ -118,7 +120,7 @@ class Account:
             want = target * self.size / close
         else:
             want = target * self.size * equity / close
-        if self.lot == 0:
+        if self.lot == 0 or abs(want / self.lot) >= 2**53:
             return want
         sign = 1 if want > 0 else -1
         return math.trunc(want / self.lot + sign * 1e-9) * self.lot
@@ -154,7 +156,7 @@ class Account:
                     last = self.fills[-1].signal
                     last = self.signals if last != self.signals else last
                     self.execute(Order(-self.position, self.orders, last, set()), self.last_close, t, "flatten")
-            elif not math.isnan(targets[t]) and targets[t] != self.emitted and not missing:
+            elif math.isfinite(targets[t]) and targets[t] != self.emitted and not missing:
                 # 5, 6. Decide.
                 self.decide(targets[t], closes[t], equity)
                 # 7. Fill at the close.

@@ -37,7 +37,9 @@ def bars_and_targets(draw: st.DrawFn) -> tuple[Any, list[float]]:
     close[missing] = open_[missing] = math.nan
     bars = daily_bars(close, open=open_, high=np.maximum(open_, close), low=np.minimum(open_, close))
     choices = draw(
-        st.sampled_from([[0.0, 1.0], [0.0, 1.0, math.nan], [0.0, 0.3, 0.5, 1.0, math.nan], [-1.0, 0.0, 1.0]])
+        st.sampled_from(
+            [[0.0, 1.0], [0.0, 1.0, math.nan], [0.0, 0.3, 0.5, 1.0, math.nan], [-1.0, 0.0, 1.0], [0.0, 1.0, math.inf]]
+        )
     )
     stay = draw(st.sampled_from([0.0, 0.5, 0.9]))
     targets = [float(rng.choice(choices))]
@@ -51,16 +53,16 @@ def rules(draw: st.DrawFn) -> AccountRules:
     """Every sizing, lot, fill policy, boundary and cost, at zero and above."""
     sizing = draw(st.sampled_from(Sizing))
     sizes = {
-        Sizing.FIXED_QUANTITY: [0.5, 1.0, 7.0, 1_000.0],
+        Sizing.FIXED_QUANTITY: [0.5, 1.0, 7.0, 1_000.0, 1e19],
         Sizing.FIXED_CASH: [10.0, 999.0, 1e6],
-        Sizing.PERCENT_EQUITY: [0.1, 0.5, 1.0, 2.0],
+        Sizing.PERCENT_EQUITY: [0.1, 0.5, 1.0, 2.0, 1e300],
     }
     return AccountRules(
         cash=draw(st.sampled_from([1e-3, 50.0, 10_000.0, 1e7])),
         risk_free=draw(st.sampled_from([0.0, 0.03, -0.01])),
         sizing=sizing,
         size=draw(st.sampled_from(sizes[sizing])),
-        lot=draw(st.sampled_from([0.0, 0.1, 1.0, 100.0])),
+        lot=draw(st.sampled_from([0.0, 1e-12, 0.1, 1.0, 100.0])),
         fill=draw(st.sampled_from(FillPolicy)),
         boundary=draw(st.sampled_from(Boundary)),
         commission_bps=draw(st.sampled_from([0.0, 1.0, 250.0])),

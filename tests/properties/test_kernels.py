@@ -16,7 +16,7 @@ from admf_ray.indicators import INDICATORS, Indicator, Key, compute_hub, plan_ke
 from admf_ray.strategies import STRATEGIES, Strategy
 from tests.series import daily_bars
 
-BARS = 90
+BARS = 1_100  # beyond two resynchronizations of running sums
 Run = Any
 
 
@@ -35,7 +35,7 @@ def draw_parameters(draw: st.DrawFn, parameters: tuple[Parameter, ...]) -> tuple
     """Within bounds, and short enough that the series outlives the warm-up."""
     values = []
     for parameter in parameters:
-        high = min(parameter.high, max(parameter.low, 40))
+        high = min(parameter.high, max(parameter.low, 600))
         kind = st.integers(int(parameter.low), int(high)) if parameter.kind == "int" else st.floats(parameter.low, high)
         values.append(float(draw(kind)))
     return tuple(values)
@@ -97,7 +97,8 @@ def drawn_run(data: st.DataObject, make: Any, entry: Any) -> tuple[Run, np.ndarr
 @given(st.data())
 def test_any_partition_into_chunks_gives_the_same_bits(make: Any, entry: Any, data: st.DataObject) -> None:
     run, rows, _ = drawn_run(data, make, entry)
-    cuts = data.draw(st.lists(st.integers(0, BARS), max_size=6))
+    near = st.sampled_from([511, 512, 513, 1_023, 1_024, 1_025])
+    cuts = data.draw(st.lists(st.integers(0, BARS) | near, max_size=6))
     assert run(rows, cuts).tobytes() == run(rows, []).tobytes()
 
 

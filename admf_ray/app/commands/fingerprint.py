@@ -1,13 +1,12 @@
 """``+experiment=fingerprint``: what a run's tables come to, from the files themselves."""
 
-import json
-
 from rich.console import Console
 
 from admf_ray.app.settings import Settings
 from admf_ray.errors import ConfigError, ReproductionError
 from admf_ray.fingerprint import fingerprint_value
 from admf_ray.workflow import load_run
+from admf_ray.workflow.results import read_json
 
 __all__ = ["run"]
 
@@ -28,7 +27,7 @@ def run(settings: Settings, console: Console) -> int:
         console.print(f"{name:<12}{value}", highlight=False)
     console.print(f"{'all':<12}{fingerprint_value(fingerprints)}", highlight=False)
     assert result.directory is not None
-    recorded = json.loads((result.directory / "manifest.json").read_text())["fingerprints"]
+    recorded = read_json(result.directory / "manifest.json")["fingerprints"]
     changed = sorted(name for name in recorded | fingerprints if recorded.get(name) != fingerprints.get(name))
     if changed:
         raise ReproductionError(f"{settings.run}: no longer as the run left them: {', '.join(changed)}")

@@ -7,6 +7,7 @@ from admf_ray.app.assemble import assemble_search, single_span
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
+from admf_ray.optimize import check_memory
 from admf_ray.report import print_sweep
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.discovery import run_sweep
@@ -17,6 +18,7 @@ __all__ = ["compute", "run"]
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the sweep of these settings on bars."""
     search, span = assemble_search(settings, bars), single_span(settings, bars)
+    check_memory(search, 1)
     return run_search(
         settings,
         bars,

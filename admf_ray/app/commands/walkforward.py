@@ -7,6 +7,7 @@ from admf_ray.app.assemble import assemble_search, cut_windows
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
+from admf_ray.optimize import check_memory
 from admf_ray.report import print_walk_forward
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.discovery import run_walk_forward
@@ -17,6 +18,7 @@ __all__ = ["compute", "run"]
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the walk-forward of these settings on bars."""
     search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
+    check_memory(search, len(windows))
     return run_search(
         settings,
         bars,

@@ -15,7 +15,10 @@ from admf_ray.data.sources.source import Source
 from admf_ray.errors import DataError
 from admf_ray.fingerprint import code_fingerprint, fingerprint_file, fingerprint_value
 
-__all__ = ["SOURCES", "Source", "load_bars", "request_bars"]
+__all__ = ["HANDED_OVER", "SOURCES", "Source", "load_bars", "request_bars"]
+
+HANDED_OVER = "python"
+"""What configurations say of bars that a Python caller brought: no source can load them again."""
 
 SOURCES: Registry[Source] = Registry("data source")
 for _source in (CSV, NASDAQ, PARQUET, SP500):
@@ -32,6 +35,11 @@ def request_bars(request: DataRequest) -> Bars:
     DataError
         Where the file is missing or not what it must be.
     """
+    if request.source == HANDED_OVER:
+        raise DataError(
+            "data.source: these bars were handed over in Python and are not kept; "
+            f"allowed: data.source=NAME [data.path=FILE], with one of: {', '.join(SOURCES.names())}"
+        )
     source = SOURCES[request.source]
     if source.path is not None:
         if request.path:

@@ -33,6 +33,8 @@ def test_a_bar_with_any_price_missing_is_missing_in_all() -> None:
         ({"covers_until": 3 * DAY}, "covers_until"),
         ({"periods_per_year": 0.0}, "periods_per_year"),
         ({"symbols": ()}, "empty"),
+        ({"open": np.array([[1.0, 0.0, 2.0]])}, "open of X at bar 1 is 0; prices are finite and above 0"),
+        ({"high": np.array([[1.0, 3.0, np.inf]])}, "high of X at bar 2 is inf"),
     ],
 )
 def test_contradictions_are_refused(change: dict[str, object], message: str) -> None:

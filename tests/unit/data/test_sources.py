@@ -69,6 +69,24 @@ def test_times_of_day_are_read_in_their_zone_and_moved_to_the_end_of_the_bar(tmp
     assert moments(load_bars("csv", path, stamp="open", **new_york).known_at)[0] == "2020-01-02T16:30"
 
 
+def test_midnights_are_days(tmp_path) -> None:
+    text = HEADER + "".join(f"{day} 00:00:00,1,1,1,1,1\n" for day in ("2020-01-02", "2020-01-03"))
+    known = ["2020-01-02T21:00", "2020-01-03T21:00"]
+    assert moments(load_bars("csv", written(tmp_path, text), calendar="XNYS").known_at) == known
+    frame = pl.read_csv(tmp_path / "prices.csv", try_parse_dates=True)
+    frame.write_parquet(tmp_path / "naive.parquet")
+    zoned = pl.col("date").dt.replace_time_zone("America/New_York")
+    frame.with_columns(zoned).write_parquet(tmp_path / "zoned.parquet")
+    for name in ("naive", "zoned"):
+        assert moments(load_bars("parquet", tmp_path / f"{name}.parquet", calendar="XNYS").known_at) == known
+
+
+def test_a_time_that_daylight_saving_skips_is_refused(tmp_path) -> None:
+    path = written(tmp_path, HEADER + "2020-03-08 02:30:00,1,1,1,1,1\n2020-03-08 03:30:00,1,1,1,1,1\n")
+    with pytest.raises(DataError, match=r"row 1: '2020-03-08 02:30:00' does not exist, or exists twice, in America"):
+        load_bars("csv", path, timezone="America/New_York", periods_per_year=252)
+
+
 def test_offsets_in_the_stamps_win_over_the_zone(tmp_path) -> None:
     path = written(tmp_path, HEADER + "2020-01-02T10:00:00+01:00,1,1,1,1,1\n2020-01-02T11:00:00+01:00,1,1,1,1,1\n")
     bars = load_bars("csv", path, timezone="America/New_York", periods_per_year=252)
@@ -117,6 +135,13 @@ BAD = {
     "no number": (HEADER + "2020-01-02,1,1,1,abc,1\n", r"bar 2020-01-02 \(row 1\): close is no number: 'abc'"),
     "no date": (HEADER + ROWS + "soon,1,1,1,1,1\n", r"row 4: 'soon' is no date or time"),
     "no such day": (HEADER + "2020-02-30,1,1,1,1,1\n", r"row 1: '2020-02-30' is no date"),
+    "days and times": (
+        HEADER + "2020-01-02,1,1,1,1,1\n2020-01-03 10:00:00,1,1,1,1,1\n",
+        "some times are days and some do not",
+    ),
+    "far future": (HEADER + "9999-01-01,1,1,1,1,1\n", "row 1: '9999-01-01' is no date or time between 1678 and 2261"),
+    "far past": (HEADER + "1500-01-01 10:00:00,1,1,1,1,1\n", "row 1: '1500-01-01 10:00:00' is no date or time between"),
+    "nothing but gaps": (HEADER + "2020-01-02,,,,,1\n2020-01-03,1,1,1,,1\n", "every bar is missing a price"),
     "mixed offsets": (HEADER + "2020-01-02T10:00:00Z,1,1,1,1,1\n2020-01-02T11:00:00,1,1,1,1,1\n", "some times carry"),
     "twice": (HEADER + ROWS + "2020-01-06,1,1,1,1,1\n", r"bar 2020-01-06 \(row 4\): same time as the bar before"),
     "backwards": (HEADER + ROWS + "2020-01-01,1,1,1,1,1\n", r"\(row 4\): earlier than the bar before"),
@@ -154,6 +179,10 @@ def test_a_date_on_which_the_exchange_was_closed_is_refused(tmp_path) -> None:
         ("csv", None, {}, DataError, "data.path: source csv needs"),
         ("csv", "nowhere.csv", {}, DataError, "there is no file"),
         ("sp500", "x.csv", {}, DataError, "source sp500 brings its own file"),
+        ("sp500", None, {"adjust": "foo"}, ConfigError, "data.adjust: no adjust is named 'foo'"),
+        ("sp500", None, {"stamp": "noon"}, ConfigError, "data.stamp: no stamp is named 'noon'"),
+        ("sp500", None, {"timezone": "Mars"}, ConfigError, "data.timezone: 'Mars' is no time zone"),
+        ("sp500", None, {"periods_per_year": "x"}, ConfigError, "data.periods_per_year: 'x' is no number"),
         ("sp500", None, {"calendar": "XXXX"}, DataError, "data.calendar: no calendar is named 'XXXX'"),
     ],
 )

@@ -14,10 +14,12 @@ from admf_ray.risk.sizing import desired_quantity, whole_lots
         (99.0, 100.0, 0.0),
         (0.123456, 0.0, 0.123456),
         (0.0, 1.0, 0.0),
+        (1e19, 1.0, 1e19),  # beyond 64-bit integers
+        (-1e300, 1e-9, -1e300),
     ],
 )
 def test_quantities_are_rounded_toward_zero_to_whole_lots(quantity: float, lot: float, rounded: float) -> None:
-    assert whole_lots(quantity, lot) == rounded
+    assert whole_lots(quantity, lot) == pytest.approx(rounded, rel=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_a_best_configuration_of_own_data_runs_from_anywhere(tmp_path: Path, mon
     (tmp_path / "mine.csv").write_text("date,open,high,low,close\n" + rows)
     monkeypatch.chdir(tmp_path)
     spans = ["windows.train=1y", "windows.test=6mo"]
-    assert main([*SMALL, "data=csv", "data.path=mine.csv", *spans, "run_name=own"]) == 0
+    assert main([*SMALL, "data=csv", "data.path=mine.csv", "data.periods_per_year=365", *spans, "run_name=own"]) == 0
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     best = ["--config-dir", str(tmp_path / "runs" / "own" / "best"), "--config-name", "w01"]
@@ -183,6 +183,13 @@ def test_a_best_configuration_of_own_data_runs_from_anywhere(tmp_path: Path, mon
     window = admf_ray.load_run(tmp_path / "runs" / "own").windows.row(1, named=True)
     again = admf_ray.load_run(tmp_path / "runs" / "again")
     assert again.summary["metrics"]["final_equity"] == window["test_final_equity"]
+
+
+def test_a_directory_named_latest_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "latest").mkdir()
+    assert main(["+experiment=backtest", f"run_root={tmp_path}"]) == 2
+    assert "is in the way of the link to the newest run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from admf_ray._types import ChunkDone, Executor
 from admf_ray.cluster import SerialExecutor
 from admf_ray.cluster.ray_executor import RayExecutor
-from admf_ray.errors import CapacityError, ChunkError, DataError
+from admf_ray.errors import CapacityError, ChunkError, ConfigError, DataError
 
 HERE = "tests.cluster.test_executors"
 
@@ -103,3 +103,15 @@ def test_shared_data_beyond_the_object_store_is_refused_before_it_is_put(hosts: 
     huge = np.broadcast_to(np.zeros(1), (1 << 40,))
     with pytest.raises(CapacityError, match="the object store holds"):
         hosts.share({"values": huge})
+
+
+def test_a_second_ray_in_one_process_is_refused_and_the_first_goes_on(hosts: RayExecutor) -> None:
+    with pytest.raises(ConfigError, match="cluster.kind: Ray runs in this process already; allowed: existing"):
+        RayExecutor(workers=1)
+    assert hosts.map(f"{HERE}:fail_on_two", [0, 1], hosts.share({})) == [0, 1]
+
+
+def test_more_hosts_than_cpus_are_refused(hosts: RayExecutor) -> None:
+    with pytest.raises(ConfigError, match="cluster.workers: 9 hosts need as many CPUs, the cluster has 2"):
+        RayExecutor(workers=9, address="auto")
+    assert hosts.workers == 2

@@ -30,14 +30,15 @@ def run_phase(
     phase : callable
         Takes the observer to tell; everything that can be refused has been checked before.
     """
-    warnings = {"warnings": doubts(settings, bars)}
+    warnings = doubts(settings, bars)
     if settings.run_root is None:
         found = phase(observer or (lambda kind, record: None))
-        return RunResult(found.summary | warnings, found.tables)
+        found.summary["warnings"] = warnings
+        return RunResult(found.summary, found.tables)
     run = RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings))
     with run:
         found = phase(run.observing(observer))
-        found.summary.update(warnings)
+        found.summary["warnings"] = warnings
         best = run.path / "best"
         for variant in found.variants:
             run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, best))

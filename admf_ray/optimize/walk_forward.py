@@ -85,7 +85,7 @@ def evaluate_window(
     if winner is None:
         return WindowOutcome(window, None, None, None)
     train = dict(zip(METRICS, train_metrics[winner].tolist(), strict=True))
-    return WindowOutcome(window, winner, train, search.segment(hub, winner, window.test_start, window.test_stop))
+    return WindowOutcome(window, winner, train, _test(search, hub, window, winner))
 
 
 def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
@@ -96,14 +96,13 @@ def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.fl
 def refill(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome]) -> list[WindowOutcome]:
     """Simulate the tests of the same winners again, by the rules of another search."""
     return [
-        outcome
-        if outcome.winner is None
-        else replace(
-            outcome,
-            test=search.segment(hub, outcome.winner, outcome.window.test_start, outcome.window.test_stop),
-        )
+        outcome if outcome.winner is None else replace(outcome, test=_test(search, hub, outcome.window, outcome.winner))
         for outcome in outcomes
     ]
+
+
+def _test(search: Search, hub: Hub, window: Window, winner: int) -> Segment:
+    return search.segment(hub, winner, window.test_start, window.test_stop)
 
 
 def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:

@@ -32,9 +32,16 @@ class ConfigError(AdmfError):
 
 
 class DataError(AdmfError):
-    """Market data that cannot be read, or that does not say what it must."""
+    """Market data that cannot be read, or that does not say what it must.
+
+    Attributes
+    ----------
+    report : object or None
+        The `admf_ray.core.findings.DataReport`, where bars were read and then refused.
+    """
 
     exit_code = 2
+    report: Any = None
 
 
 class CapacityError(AdmfError):

@@ -6,18 +6,18 @@ from admf_ray._types import Executor
 from admf_ray.app.settings import ClusterSettings, Range, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
-from admf_ray.data import DataRequest, Span, SplitPlan, Window, WindowPlan, date_span, request_bars
+from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["assemble_search", "cut_windows", "doubts", "load_data", "open_executor", "single_span"]
+__all__ = ["assemble_search", "cut_windows", "doubts", "load_data", "open_executor", "single_span", "window_spans"]
 
 
 def load_data(settings: Settings) -> Bars:
     """Load the bars that ``data`` names."""
-    return request_bars(DataRequest(**dict(settings.data)))
+    return request_bars(settings.data.request)
 
 
 def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Search:
@@ -55,17 +55,40 @@ def _axis(name: str, values: Range | Sequence[float] | float) -> list[float]:
             return list(values)
 
 
-def doubts(settings: Settings, bars: Bars) -> list[str]:
-    """Name combinations of data and rules that can be computed but mean less than they seem to."""
-    if bars.adjustment == "none":
-        return []
-    adjusted = f"prices are adjusted ({bars.adjustment})"
+def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]) -> list[str]:
+    """Name what can be computed but means less than it seems to: rules that do not fit the data, spans without stress.
+
+    Parameters
+    ----------
+    settings : Settings
+    bars : Bars
+    spans : sequence of (name, start, stop)
+        That are trained or tested on.
+
+    Raises
+    ------
+    ConfigError
+        Where ``windows.require_stress`` is ``enforce`` and a span lacks stress or calm.
+    """
     found = []
+    if settings.windows.require_stress and (lacking := check_stress(bars, spans)):
+        if settings.windows.require_stress == "enforce":
+            raise ConfigError(f"{lacking}; allowed: other spans, or windows.require_stress=warn")
+        found.append(lacking)
+    if bars.adjustment == "none":
+        return found
+    adjusted = f"prices are adjusted ({bars.adjustment})"
     if settings.risk.lot > 0:
         found.append(f"{adjusted}: whole lots (risk.lot={settings.risk.lot:g}) are not those of the day")
     if settings.execution.commission_per_share > 0 or settings.execution.half_spread > 0:
         found.append(f"{adjusted}: commission_per_share and half_spread are not in proportion to the prices of the day")
     return found
+
+
+def window_spans(windows: Sequence[Window]) -> list[tuple[str, int, int]]:
+    """Give what `doubts` looks at in a walk-forward: each train span, and all tests together."""
+    trained = [(f"train {window.index}", window.train_start, window.train_stop) for window in windows]
+    return [*trained, ("tests", windows[0].test_start, windows[-1].test_stop)]
 
 
 def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from admf_ray.app.commands import backtest, fingerprint, sweep, walkforward
+from admf_ray.app.commands import backtest, check_data, fingerprint, sweep, walkforward
 from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "execute"]
 
 COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
     "backtest": backtest.run,
+    "check_data": check_data.run,
     "fingerprint": fingerprint.run,
     "sweep": sweep.run,
     "walkforward": walkforward.run,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from admf_ray.core.bars import Adjustment
 from admf_ray.core.records import Boundary, FillPolicy, Sizing
 from admf_ray.core.registry import unknown_name
-from admf_ray.data import Dataset, Span
+from admf_ray.data import DataRequest, Dataset, Sanity, Span
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import OBJECTIVES, Choice
 
@@ -33,17 +33,47 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class SanitySettings(_Section):
+    """``data.sanity``: see `admf_ray.data.request.Sanity`."""
+
+    mode: Literal["enforce", "warn", "off"] = "enforce"
+    profile: Literal["strict", "relaxed"] = "strict"
+    max_na_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    allow_sort: bool | None = None
+    allow_drop_duplicates: bool | None = None
+    allow_clip_prices: bool | None = None
+    forward_fill_bars: Annotated[int, Field(ge=0)] | None = None
+    hold_on_nan: bool | None = None
+    require_utc: bool | None = None
+
+
 class DataSettings(_Section):
     """``data``: see `admf_ray.data.request.DataRequest`."""
 
     source: str = "sp500"
     path: str | None = None
     symbol: str | None = None
+    symbols: tuple[str, ...] | None = None
     calendar: str | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
     stamp: Literal["open", "close"] = "close"
+    timeframe: str | None = None
     adjust: Adjustment = "none"
     periods_per_year: Annotated[float, Field(gt=0)] | None = None
+    ohl_from_close: bool = False
+    min_history_bars: Annotated[int, Field(ge=0)] | None = None
+    delimiter: str | None = None
+    decimal: Literal[".", ","] | None = None
+    date_format: str | None = None
+    start: str | None = None
+    stop: str | None = None
+    sanity: SanitySettings = SanitySettings()
+    synthetic: Mapping[str, float | str] = {}
+
+    @property
+    def request(self) -> DataRequest:
+        """What is asked of the source."""
+        return DataRequest(**{**dict(self), "sanity": Sanity(**dict(self.sanity)), "synthetic": dict(self.synthetic)})
 
     @field_validator("path")
     @classmethod
@@ -61,6 +91,7 @@ class RollingWindows(_Section):
     gap: str = "0b"
     align: Literal["none", "month", "quarter", "year"] = "year"
     allow_truncated_final: bool = False
+    require_stress: Literal["warn", "enforce"] | None = None
 
     @field_validator(*_SPAN_FIELDS)
     @classmethod
@@ -81,6 +112,7 @@ class SplitWindows(_Section):
     validation: str
     test: str
     gap: str = "0b"
+    require_stress: Literal["warn", "enforce"] | None = None
 
     @field_validator("gap")
     @classmethod
@@ -242,7 +274,9 @@ def _misplaced_bools(values: object, path: tuple[str, ...] = ()) -> Iterator[str
     match values:
         case bool():
             fields = [model.model_fields.get(path[-1]) for model in _models(path[:-1])]
-            if not any(field is not None and field.annotation is bool for field in fields):
+            if not any(
+                field is not None and bool in (field.annotation, *get_args(field.annotation)) for field in fields
+            ):
                 yield ".".join(path)
         case Mapping():
             for name, value in values.items():

@@ -1,11 +1,13 @@
 """Price bars: a panel of symbols x time (SEMANTICS 1)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.core.findings import DataReport
+from admf_ray.core.sessions import Sessions
 from admf_ray.errors import DataError
 from admf_ray.fingerprint import fingerprint_columns
 
@@ -41,6 +43,12 @@ class Bars:
     adjustment : {"none", "splits", "total_return"}
     calendar : str or None
         Name of the exchange calendar, None for round the clock.
+    sessions : Sessions or None
+        The sessions that ``session`` numbers; None where they are not known, and then nor are higher timeframes.
+    min_history : int
+        No symbol has a target before it has had so many bars.
+    report : DataReport or None
+        What checks found and repaired on the way; no part of the content.
 
     Raises
     ------
@@ -60,6 +68,9 @@ class Bars:
     periods_per_year: float
     adjustment: Adjustment = "none"
     calendar: str | None = None
+    sessions: Sessions | None = None
+    min_history: int = 0
+    report: DataReport | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check shapes and order, settle missing bars, make every array read-only."""
@@ -79,6 +90,8 @@ class Bars:
         prices: dict[str, npt.NDArray[np.float64]] = {name: np.asarray(getattr(self, name), float) for name in FIELDS}
         if self.session.shape != known_at.shape:
             raise DataError(f"session has shape {self.session.shape}, [time] is {known_at.shape}")
+        if self.sessions is not None and not 0 <= self.session[0] <= self.session[-1] < len(self.sessions):
+            raise DataError(f"session reaches {self.session[-1]}; there are {len(self.sessions)} sessions")
         for name, values in prices.items():
             if values.shape != shape:
                 raise DataError(f"{name} has shape {values.shape}, [symbol, time] is {shape}")
@@ -103,15 +116,42 @@ class Bars:
         until = int(self.known_at[stop]) if stop < len(self) else self.covers_until
         return replace(self, known_at=self.known_at[:stop], session=self.session[:stop], covers_until=until, **cut)
 
+    def bucket_closes(self, timeframe: str) -> npt.NDArray[np.int64]:
+        """Give, for each bar, when its bucket of a higher timeframe is complete; see `Sessions.bucket_closes`.
+
+        Raises
+        ------
+        DataError
+            Where the sessions are not known.
+        """
+        if self.sessions is None:
+            raise DataError(f"timeframe {timeframe}: these bars carry no sessions; allowed: bars of a data source")
+        return self.sessions.bucket_closes(timeframe, self.known_at, self.session)
+
+    def history_reached(self) -> npt.NDArray[np.int64]:
+        """Give, for each symbol, the first bar at which it has had ``min_history`` bars; the number of bars if never.
+
+        Returns
+        -------
+        int64 array, shape [symbol]
+        """
+        if self.min_history <= 0:
+            return np.zeros(len(self.symbols), dtype=np.int64)
+        had = np.cumsum(~np.isnan(self.close), axis=1)
+        return np.array([np.searchsorted(row, self.min_history) for row in had], dtype=np.int64)
+
     def fingerprint(self) -> str:
-        """Hash the content: symbols, times, prices, sessions, adjustment and bars per year (SHA-256)."""
+        """Hash the content: symbols, times, prices, sessions, adjustment, bars per year, history asked (SHA-256)."""
         columns: dict[str, npt.NDArray[Any]] = {"symbols": np.array(self.symbols), "known_at": self.known_at}
         columns |= {name: getattr(self, name) for name in FIELDS}
         columns |= {
             "session": self.session,
             "adjustment": np.array([self.adjustment]),
             "periods_per_year": np.array([float(self.periods_per_year)]),
+            "min_history": np.array([self.min_history]),
         }
+        if self.sessions is not None:
+            columns |= {f"sessions.{name}": getattr(self.sessions, name) for name in ("date", "open", "close")}
         return fingerprint_columns(columns)
 
 

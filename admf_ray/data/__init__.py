@@ -1,21 +1,29 @@
 """Market data: sources in, bars out; windows over them."""
 
-from admf_ray.data.request import DataRequest
+from admf_ray.data.checker import RULES
+from admf_ray.data.request import DataRequest, Sanity
 from admf_ray.data.sources import SOURCES, load_bars, request_bars
 from admf_ray.data.spans import Span
+from admf_ray.data.stress import Stress, check_stress, stress_by_year, stress_of
 from admf_ray.data.windows import DATASETS, Dataset, Separation, SplitPlan, Window, WindowPlan, date_span
 
 __all__ = [
     "DATASETS",
+    "RULES",
     "SOURCES",
     "DataRequest",
     "Dataset",
+    "Sanity",
     "Separation",
     "Span",
     "SplitPlan",
+    "Stress",
     "Window",
     "WindowPlan",
+    "check_stress",
     "date_span",
     "load_bars",
     "request_bars",
+    "stress_by_year",
+    "stress_of",
 ]

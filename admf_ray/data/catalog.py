@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import time
 import uuid
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.core.findings import DataReport
+from admf_ray.core.sessions import Sessions
+from admf_ray.errors import DataError
 from admf_ray.fingerprint import cache_directory
 
 __all__ = ["prepared"]
 
+_ABANDONED = 3_600.0  # seconds after which a half-written file has no writer any more
+
 
 def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
     """Give the bars of a key, preparing and keeping them where the catalog has none.
+
+    Processes may prepare the same key at the same time: each writes a file of its own and renames it.
 
     Parameters
     ----------
@@ -30,47 +39,84 @@ def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
     Returns
     -------
     Bars
-        Of one symbol: views of the memory-mapped file. An entry that cannot be read is made anew.
+        As they were made, or views of the memory-mapped file. An entry that cannot be read, or whose checksum is wrong,
+        is made anew.
     """
     path = cache_directory() / "bars" / f"{key}.arrow"
     if path.is_file():
-        with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        with contextlib.suppress(OSError, pa.ArrowException, KeyError, TypeError, ValueError, DataError):
             return _read(path)
-    _write(path, prepare())
-    return _read(path)
+    bars = prepare()
+    with contextlib.suppress(OSError):
+        _write(path, bars)
+    return bars
 
 
 def _write(path: Path, bars: Bars) -> None:
     columns: dict[str, npt.NDArray[Any]] = {"known_at": bars.known_at, "session": bars.session}
-    for symbol in range(len(bars.symbols)):
-        columns |= {f"{name}[{symbol}]": getattr(bars, name)[symbol] for name in FIELDS}
+    columns |= {name: getattr(bars, name).reshape(-1) for name in FIELDS}
+    if bars.sessions is not None:
+        columns |= {f"sessions.{name}": getattr(bars.sessions, name) for name in Sessions.__dataclass_fields__}
     about = {
         "symbols": bars.symbols,
         "covers_until": bars.covers_until,
         "periods_per_year": bars.periods_per_year,
         "adjustment": bars.adjustment,
         "calendar": bars.calendar,
+        "min_history": bars.min_history,
+        "report": bars.report.plain() if bars.report else None,
     }
-    table = pa.table(columns).replace_schema_metadata({"bars": json.dumps(about)})
+    described = json.dumps(about)
+    # One row whose cells are the arrays: they differ in length, and stay contiguous.
+    table = pa.table(
+        {name: pa.LargeListArray.from_arrays([0, len(values)], values) for name, values in columns.items()}
+    )
+    table = table.replace_schema_metadata({"bars": described, "checksum": str(_checksum(described, columns))})
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob("*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    partial.replace(path)
+    try:
+        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Bars:
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_file(source).read_all()
-    about = json.loads(table.schema.metadata[b"bars"])
-    symbols = tuple(about.pop("symbols"))
+    columns: dict[str, npt.NDArray[Any]] = {
+        name: table[name].chunk(0).values.to_numpy(zero_copy_only=True) for name in table.column_names
+    }
+    described = table.schema.metadata[b"bars"].decode()
+    if table.schema.metadata[b"checksum"].decode() != str(_checksum(described, columns)):
+        raise DataError(f"'{path}' is damaged")
+    about = json.loads(described)
+    symbols, report = tuple(about.pop("symbols")), about.pop("report")
+    shape = (len(symbols), len(columns["known_at"]))
+    sessions = {
+        name: columns[f"sessions.{name}"] for name in Sessions.__dataclass_fields__ if f"sessions.{name}" in columns
+    }
+    fields: dict[str, Any] = {name: columns[name].reshape(shape) for name in FIELDS}
+    return Bars(
+        symbols=symbols,
+        known_at=columns["known_at"],
+        session=columns["session"],
+        sessions=Sessions(**sessions) if sessions else None,
+        report=DataReport.from_plain(report) if report else None,
+        **fields,
+        **about,
+    )
 
-    def column(name: str) -> npt.NDArray[Any]:
-        array: npt.NDArray[Any] = table[name].combine_chunks().to_numpy(zero_copy_only=True)
-        return array
 
-    fields: dict[str, Any] = {}
-    for name in FIELDS:
-        rows = [column(f"{name}[{symbol}]") for symbol in range(len(symbols))]
-        fields[name] = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
-    return Bars(symbols=symbols, known_at=column("known_at"), session=column("session"), **fields, **about)
+def _checksum(described: str, columns: Mapping[str, npt.NDArray[Any]]) -> int:
+    """Give the CRC-32 of everything in an entry."""
+    checksum = zlib.crc32(described.encode())
+    for name, values in columns.items():
+        content: Any = np.ascontiguousarray(values).view(np.uint8)
+        checksum = zlib.crc32(content, zlib.crc32(name.encode(), checksum))
+    return checksum

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING
-from admf_ray.engine.simulate import simulate
+from admf_ray.engine.simulate import simulate, withhold
 from admf_ray.engine.spec import AccountRules
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
@@ -72,6 +72,7 @@ def run_segment(
     targets = np.empty((symbols, stop))
     state = np.zeros(strategy.state_size(tuple(params.tolist())))
     strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
+    withhold(targets, bars.history_reached())
     record = rules.record(bars.periods_per_year)
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)

@@ -1,5 +1,6 @@
 """The compiled simulation: targets in, account out, in the order of things that SEMANTICS 3 lays down."""
 
+import math
 from typing import Any
 
 from numba import types
@@ -12,7 +13,7 @@ from admf_ray.portfolio.account import apply_fill, mark
 from admf_ray.portfolio.metrics import load_sums, observe, store_sums
 from admf_ray.risk.sizing import desired_quantity
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "withhold"]
 
 # Kernels take plain integers: numba freezes these at compile time.
 _AT_CLOSE = int(FillPolicy.CLOSE)
@@ -24,6 +25,21 @@ _NO_SHORT = int(Limit.NO_SHORT)
 _OPEN_ROW = 0
 _CLOSE_ROW = 3
 _RAW_ROWS = 5
+
+
+@shared
+def withhold(targets: Any, begins: Any) -> None:
+    """Take away the targets of bars at which a symbol has not had the history that the data asks for.
+
+    Parameters
+    ----------
+    targets : float64 array, shape [symbol, time]
+    begins : int64 array, shape [symbol]
+        First bars that may have a target.
+    """
+    for s in range(targets.shape[0]):
+        for t in range(min(begins[s], targets.shape[1])):
+            targets[s, t] = math.nan
 
 
 @shared

@@ -9,7 +9,7 @@ from numba import types
 
 from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES
-from admf_ray.engine.simulate import simulate
+from admf_ray.engine.simulate import simulate, withhold
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.strategies import STRATEGIES
@@ -25,6 +25,7 @@ __all__ = ["run_chunk", "sweep"]
         read_only(types.int64, 3),
         READ_F8_2D,
         types.int64,
+        read_only(types.int64, 1),
         read_only(types.int64, 2),
         records(RULES, readonly=True),
         types.float64[:, :, ::1],
@@ -37,6 +38,7 @@ def sweep(
     rows: Any,
     params: Any,
     state_size: int,
+    begins: Any,
     spans: Any,
     rules: Any,
     out: Any,
@@ -54,6 +56,8 @@ def sweep(
     params : float64 array, shape [candidate, parameter]
     state_size : int
         Floats of state that the strategy needs at most.
+    begins : int64 array, shape [symbol]
+        First bars that may have a target.
     spans : int64 array, shape [span, 2]
         Half-open, in bars.
     rules : `RULES` array, shape [1]
@@ -70,6 +74,7 @@ def sweep(
     for c in range(rows.shape[0]):
         state[:] = 0.0
         strategy(matrix, rows[c], session, params[c], state, 0, stop, targets)
+        withhold(targets, begins)
         for w in range(spans.shape[0]):
             open_account(account[0], holdings, rules[0].cash)
             simulate(
@@ -86,7 +91,8 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        ``strategy`` (name), ``matrix``, ``session``, ``rows``, ``params``, ``spans`` and ``rules`` as in `sweep`.
+        ``strategy`` (name), ``matrix``, ``session``, ``rows``, ``params``, ``begins``, ``spans`` and ``rules`` as in
+        `sweep`.
 
     Returns
     -------
@@ -104,6 +110,7 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
         rows,
         params,
         state_size,
+        bundle["begins"],
         bundle["spans"],
         bundle["rules"],
         out,

@@ -151,6 +151,7 @@ def sweep_spans(
         "session": hub.session,
         "rows": search.rows,
         "params": search.candidates.values,
+        "begins": search.bars.history_reached(),
         "spans": np.array(spans, dtype=np.int64),
         "rules": search.rules.record(search.bars.periods_per_year),
     }

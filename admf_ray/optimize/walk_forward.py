@@ -147,9 +147,13 @@ def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
 
 
 def buy_and_hold(search: Search, start: int, stop: int) -> Segment:
-    """Simulate all money in the market over a span: one entry, one exit, the costs of the search's rules."""
+    """Simulate all money in the market over a span: one entry, one exit, the costs of the search's rules.
+
+    It needs no history, so it holds from the first bar whatever the data asks of strategies.
+    """
     rules = replace(search.rules, sizing=Sizing.PERCENT_EQUITY, size=1.0, boundary=Boundary.FLATTEN)
-    held = plan_search(search.bars, STRATEGIES["buy_and_hold"], Candidates.single({}), rules)
+    bars = replace(search.bars, min_history=0)
+    held = plan_search(bars, STRATEGIES["buy_and_hold"], Candidates.single({}), rules)
     return held.segment(held.hub(), 0, start, stop)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from admf_ray.core.bars import Bars
+from admf_ray.core.findings import DataReport, Outcome
+from admf_ray.data import RULES, Stress
 from admf_ray.workflow import RunResult
 
-__all__ = ["print_backtest", "print_data", "print_sweep", "print_walk_forward"]
+__all__ = ["print_backtest", "print_check", "print_data", "print_findings", "print_sweep", "print_walk_forward"]
 
 _FORMATS = {
     "sharpe": "{:.2f}",
@@ -44,6 +46,9 @@ _BESIDE = (
 )
 _SHORT = {"total_return": "return", "max_drawdown": "drawdown"}
 _TOP = 10
+_FINDINGS = 3
+_LISTED = 20
+_OUTCOMES: dict[Outcome, str] = {"refused": "refused", "repaired": "data repaired", "warned": "data warning"}
 
 
 def print_data(console: Console, bars: Bars) -> None:
@@ -54,6 +59,36 @@ def print_data(console: Console, bars: Bars) -> None:
         f"{bars.calendar or 'none'}, {bars.periods_per_year:g} bars a year, adjustment {bars.adjustment}",
         highlight=False,
     )
+
+
+def print_findings(console: Console, report: DataReport, shown: int = _FINDINGS) -> None:
+    """Say what was refused, repaired and warned of in the data, at most ``shown`` lines for each rule."""
+    for outcome, word in _OUTCOMES.items():
+        for line in report.lines(outcome, shown):
+            console.print(f"{word}: {line}", highlight=False, markup=False)
+
+
+def print_check(console: Console, report: DataReport, years: Sequence[tuple[int, int, Stress]]) -> None:
+    """Print every rule with what was found by it, the findings, and how turbulent each year was."""
+    for what, value in report.reading.items():
+        console.print(f"{what}: {value}", highlight=False, markup=False)
+    counts = report.counts()
+    table = Table("rule", "", box=SIMPLE_HEAD)
+    for outcome in _OUTCOMES:
+        table.add_column(outcome, justify="right")
+    for rule, meaning in RULES.items():
+        found = [counts.get(outcome, {}).get(rule, 0) for outcome in _OUTCOMES]
+        table.add_row(rule, meaning, *(f"{count:,}" if count else "-" for count in found))
+    console.print(table)
+    if years:
+        stress = Table("year", box=SIMPLE_HEAD, title="market: share of bars in stress, worst drawdown")
+        for name in ("bars", "stress", "drawdown", "volatility decile"):
+            stress.add_column(name, justify="right")
+        for year, bars, one in years:
+            figures = (f"{one.share:.0%}", f"{one.worst_drawdown:.1%}", f"{one.volatility_decile:.1f}")
+            stress.add_row(str(year), f"{bars:,}", *figures)
+        console.print(stress)
+    print_findings(console, report, _LISTED)
 
 
 def print_walk_forward(console: Console, result: RunResult) -> None:
@@ -116,10 +151,11 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         table.add_column(name, no_wrap=True)
     for name in metrics:
         table.add_column(_SHORT.get(name, name), justify="right", no_wrap=True)
-    table.add_column("best set")
+    table.add_column("best set, stress")
     for row in windows.iter_rows(named=True):
         parameters = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
-        for part, first, last in (("train", str(row["window"]), parameters), ("test", "", "")):
+        stress = f"stress {row['train_stress_share']:.0%} / {row['test_stress_share']:.0%}"
+        for part, first, last in (("train", str(row["window"]), parameters), ("test", "", stress)):
             span = (_day(row[f"{part}_start"]), _day(row[f"{part}_stop"]))
             figures = (_text(name, row[f"{part}_{name}"]) for name in metrics)
             table.add_row(first, part, *span, *figures, last, style="bold" if part == "test" else None)

@@ -10,6 +10,7 @@ import polars as pl
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Limit, Reason
+from admf_ray.data import stress_of
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import STATUSES, Candidates, Choice, Stitched, WindowOutcome, trial_status
 from admf_ray.portfolio.metrics import METRICS
@@ -62,11 +63,15 @@ def trials_frame(metrics: npt.NDArray[np.float64], choice: Choice) -> pl.DataFra
 def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
     """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
 
-    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate.
+    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate. The
+    last columns say what the market went through in each span: `admf_ray.data.stress.Stress`.
     """
     undefined = dict.fromkeys(METRICS, np.nan)
+    windows = [outcome.window for outcome in outcomes]
+    trained = stress_of(bars, [(window.train_start, window.train_stop) for window in windows])
+    tested = stress_of(bars, [(window.test_start, window.test_stop) for window in windows])
     rows = []
-    for outcome in outcomes:
+    for outcome, train, test in zip(outcomes, trained, tested, strict=True):
         window = outcome.window
         row: dict[str, Any] = {"window": window.index}
         for name in ("train_start", "train_stop", "test_start", "test_stop"):
@@ -75,6 +80,10 @@ def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowO
         row["parameters"] = None if outcome.winner is None else json.dumps(candidates.parameters(outcome.winner))
         row |= {f"train_{name}": value for name, value in (outcome.train or undefined).items()}
         row |= {f"test_{name}": value for name, value in (outcome.test.metrics if outcome.test else undefined).items()}
+        for part, stress in (("train", train), ("test", test)):
+            row[f"{part}_stress_share"] = stress.share
+            row[f"{part}_market_drawdown"] = stress.worst_drawdown
+            row[f"{part}_volatility_decile"] = stress.volatility_decile
         rows.append(row)
     types = {"window": pl.Int16, "candidate": pl.Int32, "parameters": pl.String}
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)

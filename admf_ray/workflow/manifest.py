@@ -8,9 +8,10 @@ from typing import Any
 import llvmlite.binding
 
 from admf_ray.core.bars import Bars
+from admf_ray.core.findings import DataReport
 from admf_ray.fingerprint import code_fingerprint, fingerprint_value
 
-__all__ = ["describe_run"]
+__all__ = ["data_report", "describe_run"]
 
 _PACKAGES = ("arch", "numba", "numpy", "optuna", "polars", "pyarrow", "ray")
 
@@ -20,6 +21,7 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
 
     Bits are promised equal for equal code, packages, CPU features and C library; all are named here.
     """
+    report = data_report(bars)
     return {
         "schema": 1,
         "code": {"version": _version("admf-ray"), "sha256": code_fingerprint()},
@@ -39,10 +41,19 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
             "adjustment": bars.adjustment,
             "calendar": bars.calendar,
             "fingerprint": bars.fingerprint(),
+            "min_history": bars.min_history,
+            "checks": dict(report.checks),
+            "findings": report.counts(),
+            "repairs": report.lines("repaired"),
         },
         "config": fingerprint_value(config),
         "fingerprints": dict(fingerprints),
     }
+
+
+def data_report(bars: Bars) -> DataReport:
+    """Give what checks of the bars found; bars that were built in Python were not checked."""
+    return bars.report or DataReport(origin="bars built in Python, not checked")
 
 
 def _version(package: str) -> str | None:

@@ -14,7 +14,7 @@ import polars as pl
 from admf_ray._types import Observer
 from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError
-from admf_ray.workflow.manifest import describe_run
+from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
 from admf_ray.workflow.results import RunResult
 
@@ -131,6 +131,7 @@ class RunDirectory:
             )
             write_whole(self.path / "phases" / phase.name / "fills.csv", stamped.write_csv)
         result = RunResult(phase.summary, phase.tables, self.path)
+        self.write_json("data_report.json", data_report(bars).plain())
         self.write_json("manifest.json", describe_run(bars, self._config, result.fingerprints()))
         self.write_json("summary.json", phase.summary)
         return result

@@ -34,6 +34,7 @@ def sweep() -> Callable[[], float]:
         "session": hub.session,
         "rows": search.rows,
         "params": search.candidates.values,
+        "begins": bars.history_reached(),
         "spans": spans,
         "rules": search.rules.record(bars.periods_per_year),
     }

@@ -89,7 +89,7 @@ def test_users_bring_experiments_of_their_own(tmp_path: Path) -> None:
 
 WRONG = {
     "no experiment": ([], "experiment: none was chosen; allowed: +experiment=backtest"),
-    "unknown experiment": (["+experiment=walkfroward"], "did you mean walkforward?); allowed: backtest, fingerprint"),
+    "unknown experiment": (["+experiment=walkfroward"], "did you mean walkforward?); allowed: backtest, check_data, fingerprint"),
     "unknown group option": (["+experiment=sweep", "strategy=foo"], "allowed: buy_and_hold, price_sma"),
     "unknown strategy": (["+experiment=sweep", "strategy.name=sma_cros"], "did you mean sma_cross?"),
     "unknown section": (["+experiment=sweep", "riks.size=1"], "riks: no option is named 'riks' (did you mean risk?)"),
@@ -152,7 +152,7 @@ WRONG = {
     ),
     "timezone": (["+experiment=sweep", "data.timezone=Mars"], "data.timezone: 'Mars' is no time zone"),
     "bars of a year": (
-        ["+experiment=sweep", "data=csv", "data.path=good.csv"],
+        ["+experiment=sweep", "data=csv", "data.path=good.csv", "data.min_history_bars=0"],
         "set data.calendar or data.periods_per_year",
     ),
     "no config dir": (["--config-dir", "nowhere", "+experiment=sweep"], "--config-dir: there is no directory"),

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, single_span
+from admf_ray.app.assemble import assemble_search, doubts, single_span
 from admf_ray.app.running import run_phase, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -17,7 +17,8 @@ __all__ = ["compute", "run"]
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the backtest of these settings on bars."""
     search, span = assemble_search(settings, bars, searched=False), single_span(settings, bars)
-    return run_phase(settings, bars, observer, lambda observe: run_backtest(search, span))
+    warnings = doubts(settings, bars, [("span", *span)])
+    return run_phase(settings, bars, warnings, observer, lambda observe: run_backtest(search, span))
 
 
 def run(settings: Settings, console: Console) -> int:

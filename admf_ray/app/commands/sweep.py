@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, single_span
+from admf_ray.app.assemble import assemble_search, doubts, single_span
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -22,6 +22,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     return run_search(
         settings,
         bars,
+        doubts(settings, bars, [("span", *span)]),
         observer,
         lambda executor, observe: run_sweep(search, span, settings.choice, executor, observe),
     )

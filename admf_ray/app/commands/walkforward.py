@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, cut_windows
+from admf_ray.app.assemble import assemble_search, cut_windows, doubts, window_spans
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -22,6 +22,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     return run_search(
         settings,
         bars,
+        doubts(settings, bars, window_spans(windows)),
         observer,
         lambda executor, observe: run_walk_forward(search, windows, settings.choice, executor, observe),
     )

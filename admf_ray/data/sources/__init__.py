@@ -1,17 +1,26 @@
 """Data sources: from a name and a request to bars."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import polars as pl
+import pyarrow as pa
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import Registry
 from admf_ray.data.catalog import prepared
-from admf_ray.data.frame import bars_from_frame
+from admf_ray.data.columns import Table
+from admf_ray.data.panel import bars_of
 from admf_ray.data.request import DataRequest
-from admf_ray.data.sources.files import CSV, PARQUET
+from admf_ray.data.sources.csv import CSV
 from admf_ray.data.sources.indices import NASDAQ, SP500
+from admf_ray.data.sources.parquet import PARQUET
 from admf_ray.data.sources.source import Source
+from admf_ray.data.sources.synthetic import SYNTHETIC
+from admf_ray.data.sources.yahoo import YFINANCE
 from admf_ray.errors import DataError
 from admf_ray.fingerprint import code_fingerprint, fingerprint_file, fingerprint_value
 
@@ -21,8 +30,13 @@ HANDED_OVER = "python"
 """What configurations say of bars that a Python caller brought: no source can load them again."""
 
 SOURCES: Registry[Source] = Registry("data source")
-for _source in (CSV, NASDAQ, PARQUET, SP500):
+for _source in (CSV, NASDAQ, PARQUET, SP500, SYNTHETIC, YFINANCE):
     SOURCES.add(_source)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frame: TypeAlias = "pd.DataFrame | pl.DataFrame | pa.Table"
 
 
 def request_bars(request: DataRequest) -> Bars:
@@ -41,42 +55,83 @@ def request_bars(request: DataRequest) -> Bars:
             f"allowed: data.source=NAME [data.path=FILE], with one of: {', '.join(SOURCES.names())}"
         )
     source = SOURCES[request.source]
-    if source.path is not None:
-        if request.path:
-            raise DataError(f"data.path: source {source.name} brings its own file; leave data.path empty")
-        path = source.path()
-    elif request.path:
-        path = Path(request.path).expanduser().absolute()
-    else:
-        raise DataError(f"data.path: source {source.name} needs the path of a file")
-    if not path.is_file():
-        raise DataError(f"data.path: there is no file '{path}'")
-    request = replace(request, symbol=request.symbol or source.symbol, calendar=request.calendar or source.calendar)
-    asked = {name: getattr(request, name) for name in DataRequest.__dataclass_fields__ if name != "path"}
-    key = fingerprint_value([code_fingerprint(), fingerprint_file(path), path.name, asked])
-    return prepared(key, lambda: bars_from_frame(source.read(path), request, path.name))
+    path = source.locate(request)
+    named = request.symbol is not None or request.symbols is not None
+    request = replace(
+        request,
+        symbol=request.symbol if named else source.symbol,
+        calendar=request.calendar or source.calendar,
+    )
+    asked = {name: value for name, value in request.plain().items() if name != "path"}
+    key = fingerprint_value([code_fingerprint(), _content(path), path.name if path else None, asked])
+    return prepared(key, lambda: bars_of(source.read(path, request), request, path.name if path else source.name))
 
 
-def load_bars(source: str, path: str | Path | None = None, **options: Any) -> Bars:
+def _content(path: Path | None) -> Any:
+    """Give what a file, or every file of a folder, holds."""
+    if path is None:
+        return None
+    if path.is_file():
+        return fingerprint_file(path)
+    return [[str(file.relative_to(path)), fingerprint_file(file)] for file in sorted(path.rglob("*")) if file.is_file()]
+
+
+def load_bars(source: "str | Frame", path: str | Path | None = None, **options: Any) -> Bars:
     """Load bars.
 
     Parameters
     ----------
-    source : str
-        ``sp500`` and ``nasdaq`` (daily, 1999 to 2018, carried by the arch package), ``csv`` or ``parquet``.
+    source : str, or pandas.DataFrame, polars.DataFrame, pyarrow.Table
+        ``sp500`` and ``nasdaq`` (daily, 1999 to 2018, carried by the arch package), ``csv``, ``parquet``,
+        ``synthetic``, ``yfinance``; or a table of bars itself.
     path : str or Path, optional
-        File, for csv and parquet.
+        File or folder, for csv and parquet.
     **options
         Further fields of `admf_ray.data.request.DataRequest`: symbol, calendar, timezone, stamp, adjust,
-        periods_per_year.
+        periods_per_year, sanity, ...
 
     Returns
     -------
     Bars
+        ``report`` says how they were read, what was found and what was repaired.
 
     Examples
     --------
     >>> len(load_bars("sp500"))
     5031
+    >>> import polars as pl
+    >>> days = pl.DataFrame({"date": ["2020-01-02", "2020-01-03"], "close": [10.0, 11.0]})
+    >>> bars = load_bars(days, symbol="ABC", calendar="XNYS", ohl_from_close=True, min_history_bars=0)
+    >>> bars.symbols, bars.open.tolist()
+    (('ABC',), [[10.0, 11.0]])
     """
-    return request_bars(DataRequest(source=source, path=str(path) if path else None, **options))
+    if isinstance(options.get("symbols"), list):
+        options["symbols"] = tuple(options["symbols"])
+    if isinstance(source, str):
+        return request_bars(DataRequest(source=source, path=str(path) if path else None, **options))
+    request = DataRequest(source=HANDED_OVER, **options)
+    return bars_of(_tables(source, request), request, "frame")
+
+
+def _tables(frame: "Frame", request: DataRequest) -> Sequence[Table]:
+    """Take a frame of any of the three libraries as a table."""
+    try:
+        # Whoever brings a frame of pandas has loaded it; others do without the second that this takes.
+        pandas = sys.modules.get("pandas")
+        if pandas is not None and isinstance(frame, pandas.DataFrame):
+            if frame.columns.nlevels > 1:
+                raise DataError("frame: its columns have several levels; allowed: one, with a column symbol")
+            is_counted = isinstance(frame.index, pandas.RangeIndex)
+            frame = pl.from_pandas(frame if is_counted else frame.reset_index())
+        elif isinstance(frame, pa.Table):
+            converted = pl.from_arrow(frame)
+            assert isinstance(converted, pl.DataFrame)
+            frame = converted
+    except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"frame: cannot be taken over: {str(error).splitlines()[0]}") from None
+    if not isinstance(frame, pl.DataFrame):
+        raise DataError(
+            f"load_bars: {type(frame).__name__} is not allowed; allowed: the name of a source, or a pandas, "
+            "polars or Arrow table"
+        )
+    return [Table("frame", frame, request.symbol or "frame")]

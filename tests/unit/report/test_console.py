@@ -96,7 +96,7 @@ def test_figures_filled_at_the_close_stand_beside_those_of_the_next_open(sp500, 
 
 def test_whole_lots_on_adjusted_prices_are_warned_of(tmp_path) -> None:
     (tmp_path / "p.csv").write_text("date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1,1\n")
-    bars = admf_ray.load_bars("csv", tmp_path / "p.csv", calendar="XNYS", adjust="total_return")
+    bars = admf_ray.load_bars("csv", tmp_path / "p.csv", calendar="XNYS", adjust="total_return", min_history_bars=0)
     found = admf_ray.backtest(bars, "buy_and_hold")
     assert "warning: prices are adjusted (total_return): whole lots (risk.lot=1)" in printed(print_backtest, found)
     fractional = admf_ray.backtest(bars, "buy_and_hold", risk={"lot": 0}, execution={"half_spread": 0.01})

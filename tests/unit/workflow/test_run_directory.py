@@ -15,7 +15,7 @@ from admf_ray.workflow.run_directory import RunDirectory, write_whole
 SMALL = ["+experiment=walkforward", "cluster=serial", "strategy.space.fast=[10,20]", "strategy.space.slow=[50,100]"]
 TABLES = ("candidates", "trials", "windows", "equity", "fills", "trades", "timings")
 FILES = {
-    *("config.yaml", "manifest.json", "status.json", "progress.jsonl", "summary.json"),
+    *("config.yaml", "data_report.json", "manifest.json", "status.json", "progress.jsonl", "summary.json"),
     *(f"phases/discovery/{name}.parquet" for name in TABLES),
     "phases/discovery/fills.csv",
     *(f"best/w{window:02d}.yaml" for window in range(16)),

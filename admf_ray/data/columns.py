@@ -1,0 +1,241 @@
+"""Columns: which column of a table is what, and numbers out of text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray.core.bars import FIELDS, Field
+from admf_ray.errors import DataError
+
+__all__ = ["Columns", "Table", "canonical_name", "decimal_mark", "find_columns", "numbers_of"]
+
+_TIME_NAMES = ("known_at", "timestamp", "datetime")
+_INDEX_NAMES = ("", "index", "__index_level_0__", "unnamed: 0")
+_ALIASES = {"ticker": "symbol", "vol": "volume", "date/time": "datetime", "date time": "datetime"}
+_MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
+_COMMA_DECIMAL = r"^[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+$"
+_COMMA_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+_POINT_THOUSANDS = r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$"
+_AMBIGUOUS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table as its source has it.
+
+    Attributes
+    ----------
+    origin : str
+        File or source, for messages.
+    frame : polars.DataFrame
+    symbol : str
+        What the table's name says; used where no column does.
+    reading : mapping
+        What was detected while reading, for the report.
+    """
+
+    origin: str
+    frame: pl.DataFrame
+    symbol: str
+    reading: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a table by what they are.
+
+    Attributes
+    ----------
+    stamps : polars.Series
+        Dates and times as the source wrote them.
+    fields : dict of Field to polars.Series
+        Open, high, low, close and, if there is one, volume.
+    symbol : polars.Series or None
+    extras : dict of str to polars.Series
+        All others.
+    """
+
+    stamps: pl.Series
+    fields: dict[Field, pl.Series]
+    symbol: pl.Series | None
+    extras: dict[str, pl.Series]
+
+
+def canonical_name(name: str) -> str:
+    """Give a column's name as it is looked for: in small letters, without blanks and angle brackets around it.
+
+    Examples
+    --------
+    >>> canonical_name(" <CLOSE>")
+    'close'
+    """
+    plain = re.sub(r"_duplicated_\d+$", "", name.strip().strip("<>").strip().lower())
+    return _ALIASES.get(plain, plain)
+
+
+def find_columns(table: Table, ohl_from_close: bool) -> Columns:
+    """Find out which column is what.
+
+    Parameters
+    ----------
+    table : Table
+        A time (``date``, ``time``, both, ``datetime``, ``timestamp``, ``known_at`` or an index of times), ``open``,
+        ``high``, ``low``, ``close``, if there are ``volume`` and ``symbol``; in any case of letters.
+    ohl_from_close : bool
+        Whether the close stands for open, high and low where none of them is there.
+
+    Raises
+    ------
+    DataError
+        Names what is missing or twice.
+    """
+    names: dict[str, str] = {}
+    for name in table.frame.columns:
+        plain = canonical_name(name)
+        known = plain in FIELDS or plain in _TIME_NAMES or plain in {"date", "time", "symbol"}
+        if known and plain in names:
+            raise DataError(f"{table.origin}: two columns for {plain}: '{names[plain]}' and '{name}'; allowed: one")
+        names.setdefault(plain, name)
+    stamps = _stamps(table.frame, names)
+    needed: Sequence[Field] = FIELDS[:4]
+    only_close = ohl_from_close and "close" in names and not any(name in names for name in FIELDS[:3])
+    if only_close:
+        needed = ("close",)
+    lacking = [name for name in needed if name not in names]
+    if stamps is None or lacking:
+        wanted = [*([] if stamps is not None else ["a time (date, time, datetime, timestamp, known_at)"]), *lacking]
+        close_only = "; data.ohl_from_close=true accepts a close alone" if lacking == list(FIELDS[:3]) else ""
+        raise DataError(
+            f"{table.origin}: no column for {', '.join(wanted)}; found: {', '.join(table.frame.columns) or 'none'}; "
+            f"needed: date, open, high, low, close (volume and symbol if there are){close_only}"
+        )
+    if table.frame.is_empty():
+        raise DataError(f"{table.origin}: there is no bar in it")
+    fields = {name: table.frame[names[name]] for name in FIELDS if name in names}
+    if only_close:
+        fields = {**dict.fromkeys(FIELDS[:4], fields["close"]), **fields}
+    used = {"date", "time", *_TIME_NAMES, "symbol", *FIELDS, *_INDEX_NAMES}
+    return Columns(
+        stamps=stamps,
+        fields=fields,
+        symbol=table.frame[names["symbol"]] if "symbol" in names else None,
+        extras={name: table.frame[column] for name, column in names.items() if name not in used},
+    )
+
+
+def _stamps(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.Series | None:
+    """Give the column of stamps; separate columns of dates and times become one."""
+    for name in _TIME_NAMES:
+        if name in names:
+            return frame[names[name]]
+    if "date" in names and "time" in names:
+        date, time = frame[names["date"]], frame[names["time"]]
+        if date.dtype == pl.Date and time.dtype == pl.Time:
+            return frame.select(pl.col(date.name).dt.combine(pl.col(time.name))).to_series()
+        parts = [column.cast(pl.String).str.strip_chars() for column in (date, time)]
+        if time.dtype.is_integer():
+            parts[1] = parts[1].str.zfill(6 if parts[1].str.len_chars().max() in {5, 6} else 4)
+        # A column of days read as times of midnight.
+        parts[0] = parts[0].str.replace(r"[T ]00:00:00(\.0+)?$", "")
+        return (parts[0] + " " + parts[1]).alias("date time")
+    index = [name for name in _INDEX_NAMES if name in names]
+    return next((frame[names[name]] for name in ("date", "time", *index) if name in names), None)
+
+
+def decimal_mark(columns: Sequence[pl.Series], declared: str | None, origin: str) -> Literal[".", ","]:
+    """Tell the decimal mark of columns of text.
+
+    Parameters
+    ----------
+    columns : sequence of polars.Series
+        Others than text are left aside.
+    declared : str or None
+        What the request says.
+    origin : str
+        For messages.
+
+    Raises
+    ------
+    DataError
+        Where commas may be decimal marks as well as thousands.
+    """
+    if declared is not None:
+        return "," if declared == "," else "."
+    is_comma = is_point = False
+    ambiguous: str | None = None
+    for column in columns:
+        if column.dtype != pl.String:
+            continue
+        text = column.str.strip_chars()
+        text = text.filter(text.str.contains(r"[.,]").fill_null(False) & text.cast(pl.Float64, strict=False).is_null())
+        doubtful = text.str.contains(_AMBIGUOUS)
+        is_comma |= bool((text.str.contains(_COMMA_DECIMAL) & ~doubtful).any())
+        is_comma |= bool(text.str.contains(r"^[+-]?\d{1,3}(\.\d{3}){2,}$").any())
+        is_point |= bool((text.str.contains(_COMMA_THOUSANDS) & ~doubtful).any())
+        if ambiguous is None and doubtful.any():
+            ambiguous = text.filter(doubtful)[0]
+    if ambiguous is not None and not is_comma and not is_point:
+        raise DataError(
+            f"{origin}: the comma in '{ambiguous}' may be a decimal mark or mark thousands; "
+            "allowed: data.decimal=',' or data.decimal='.'"
+        )
+    return "," if is_comma and not is_point else "."
+
+
+def numbers_of(
+    column: pl.Series, decimal: Literal[".", ","], origin: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Read a column as numbers.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Of numbers or text.
+    decimal : {".", ","}
+    origin : str
+        For messages.
+
+    Returns
+    -------
+    numbers : float64 array, shape [row]
+        NaN where a value is missing or is no number.
+    wrong : bool array, shape [row]
+        Where text is neither a number nor says that it is missing.
+
+    Raises
+    ------
+    DataError
+        Where the column holds something else.
+    """
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        other = "," if decimal == "." else "."
+        if decimal == "," or text.str.contains(",", literal=True).any():
+            grouped = text.str.contains(_COMMA_THOUSANDS if decimal == "." else _POINT_THOUSANDS)
+            # A mark of thousands out of place stays and makes the value no number.
+            text = pl.select(
+                pl.when(grouped)
+                .then(text.str.replace_all(other, "", literal=True))
+                .otherwise(text if decimal == "." else text.str.replace_all(".", "?", literal=True))
+            ).to_series()
+            text = text.str.replace(",", ".", literal=True) if decimal == "," else text
+        numbers = text.cast(pl.Float64, strict=False)
+        unread = numbers.is_null() & text.is_not_null()
+        if unread.any():
+            unread &= ~text.str.to_lowercase().is_in(_MISSING)
+        wrong = unread.to_numpy()
+    elif column.dtype.is_numeric():
+        numbers = column.cast(pl.Float64)
+        wrong = np.zeros(len(column), dtype=np.bool_)
+    elif column.dtype == pl.Null:
+        numbers = pl.Series([None] * len(column), dtype=pl.Float64)
+        wrong = np.zeros(len(column), dtype=np.bool_)
+    else:
+        raise DataError(f"{origin}: column {column.name} holds {column.dtype}, not numbers")
+    filled = numbers.fill_null(np.nan) if numbers.null_count() else numbers
+    return filled.to_numpy(), wrong

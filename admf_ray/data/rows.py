@@ -1,0 +1,281 @@
+"""Rows: the tables of a source as one set of arrays, each row placed in time, before it is checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray.core.bars import FIELDS, Field
+from admf_ray.core.registry import unknown_name
+from admf_ray.data.columns import Columns, Table, decimal_mark, find_columns, numbers_of
+from admf_ray.data.request import DataRequest
+from admf_ray.data.stamps import NO_STAMP, Kind, Stamps, read_stamps
+from admf_ray.errors import DataError
+
+__all__ = ["Origin", "Reading", "Rows", "read_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a stretch of rows comes from, to name one of them.
+
+    Attributes
+    ----------
+    name : str
+    first : int
+        Number of its first row among all.
+    stamps : polars.Series
+        As the source wrote them.
+    """
+
+    name: str
+    first: int
+    stamps: pl.Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Bars as rows of arrays.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        In the order of the panel.
+    symbol : int32 array, shape [row]
+        Index into ``symbols``.
+    moments : int64 array, shape [row]
+        Nanoseconds since 1970: as read (see `Stamps.moments`); once placed in time, ``known_at``.
+    number : int64 array, shape [row]
+        Of the row among all rows of all tables.
+    fields : dict of Field to float64 array, shape [row]
+    extras : dict of str to float64 array, shape [row]
+        Other columns of numbers.
+    origins : tuple of Origin
+    """
+
+    symbols: tuple[str, ...]
+    symbol: npt.NDArray[np.int32]
+    moments: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
+    fields: dict[Field, npt.NDArray[np.float64]]
+    extras: dict[str, npt.NDArray[np.float64]]
+    origins: tuple[Origin, ...]
+
+    def __len__(self) -> int:
+        """Give the number of rows."""
+        return len(self.moments)
+
+    def take(self, rows: npt.NDArray[Any]) -> "Rows":
+        """Give some of the rows, by a mask or by indices."""
+        return replace(
+            self,
+            symbol=self.symbol[rows],
+            moments=self.moments[rows],
+            number=self.number[rows],
+            fields={name: values[rows] for name, values in self.fields.items()},
+            extras={name: values[rows] for name, values in self.extras.items()},
+        )
+
+    def name(self, row: int) -> tuple[str, str, int]:
+        """Give origin, stamp and number (from 1) of a row, as its source has it."""
+        number = int(self.number[row])
+        origin = next(origin for origin in reversed(self.origins) if origin.first <= number)
+        return origin.name, str(origin.stamps[number - origin.first]), number - origin.first + 1
+
+    def each_symbol(self) -> list[slice]:
+        """Give the stretch of each symbol's rows, where rows are sorted by symbol."""
+        if len(self.symbols) == 1:
+            return [slice(0, len(self))]
+        edges = np.searchsorted(self.symbol, np.arange(len(self.symbols) + 1)).tolist()
+        return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read, and what could not be.
+
+    Attributes
+    ----------
+    rows : Rows
+        In the order of the source.
+    unread : bool array, shape [row]
+        Stamps that are no date or time.
+    wrong : dict of Field to bool array, shape [row]
+        Text that is no number, where there is any.
+    texts : dict of Field to list of polars.Series
+        The columns as text, for what is wrong in them; one a source.
+    kind : {"day", "time", "moment"}
+    notes : dict
+        What was detected or assumed.
+    """
+
+    rows: Rows
+    unread: npt.NDArray[np.bool_]
+    wrong: dict[Field, npt.NDArray[np.bool_]]
+    texts: dict[Field, list[pl.Series]]
+    kind: Kind
+    notes: dict[str, Any]
+
+    def text(self, name: Field, number: int) -> str:
+        """Give what a column says in the row with that number among all rows."""
+        at = max(at for at, origin in enumerate(self.rows.origins) if origin.first <= number)
+        return str(self.texts[name][at][number - self.rows.origins[at].first])
+
+
+def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Reading:
+    """Read tables into rows.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+    request : DataRequest
+    origin : str
+        Of all of them together, for messages.
+
+    Raises
+    ------
+    DataError
+        Where a column is missing, there is no bar, or tables or rows contradict each other in kind.
+    """
+    found = [(table, find_columns(table, request.ohl_from_close)) for table in tables]
+    names = [_symbols_of(table, columns) for table, columns in found]
+    there = sorted(set().union(*({named} if isinstance(named, str) else named.unique() for named in names)))
+    symbols = _chosen(there, request, origin)
+    order = {symbol: index for index, symbol in enumerate(symbols)}
+    stamps, columns_of, origins, codes = [], [], [], []
+    first = 0
+    for (table, columns), named in zip(found, names, strict=True):
+        count = len(columns.stamps)
+        if isinstance(named, str):
+            code = np.full(count, order.get(named, -1), dtype=np.int32)
+        else:
+            code = named.replace_strict(order, default=-1, return_dtype=pl.Int32).to_numpy()
+        if (code < 0).all():
+            continue
+        stamps.append((table.origin, read_stamps(columns.stamps, request.date_format, table.origin)))
+        columns_of.append((table, columns))
+        origins.append(Origin(table.origin, first, columns.stamps))
+        codes.append(code)
+        first += count
+    kind = _common_kind(stamps, origins[0].stamps[0])
+    mark = _common_mark(columns_of, request)
+    fields, wrong, texts = _fields(columns_of, mark)
+    symbol = _joined(codes)
+    rows = Rows(
+        symbols=symbols,
+        symbol=symbol,
+        moments=_joined([read.moments for _, read in stamps]),
+        number=np.arange(first),
+        fields=fields,
+        extras=_extras([columns for _, columns in columns_of]),
+        origins=tuple(origins),
+    )
+    unread = _joined([read.unread for _, read in stamps])
+    if (symbol < 0).any():
+        keep = symbol >= 0
+        rows, unread = rows.take(keep), unread[keep]
+        wrong = {name: mask[keep] for name, mask in wrong.items()}
+    notes: dict[str, Any] = {}
+    for key in sorted({key for table, _ in columns_of for key in table.reading}):
+        values = list(dict.fromkeys(str(table.reading[key]) for table, _ in columns_of if key in table.reading))
+        notes[key] = ", ".join(values)
+    if any(column.dtype == pl.String for _, columns in columns_of for column in columns.fields.values()):
+        notes["decimal mark"] = mark
+    notes["times"] = ", ".join(dict.fromkeys(read.form for _, read in stamps))
+    first_columns = columns_of[0][1]
+    if first_columns.fields["open"] is first_columns.fields["close"]:
+        notes["open, high, low"] = "not in the data: taken from the close (data.ohl_from_close)"
+    left = sorted({name for _, columns in columns_of for name in columns.extras})
+    if left:
+        notes["columns left aside"] = ", ".join(left)
+    return Reading(rows, unread, wrong, texts, kind, notes)
+
+
+def _symbols_of(table: Table, columns: Columns) -> str | pl.Series:
+    """Give the symbol of each row, or of the whole table."""
+    if columns.symbol is None:
+        return table.symbol
+    names = columns.symbol.cast(pl.String).str.strip_chars()
+    empty = names.is_null() | (names == "")
+    if empty.any():
+        row = int(empty.arg_max() or 0)
+        raise DataError(f"{table.origin}: row {row + 1}: no symbol; allowed: a name in every row")
+    return names
+
+
+def _chosen(there: Sequence[str], request: DataRequest, origin: str) -> tuple[str, ...]:
+    wanted = (request.symbol,) if request.symbol is not None else request.symbols
+    if wanted is None:
+        return tuple(there)
+    option = "data.symbol" if request.symbol is not None else "data.symbols"
+    for name in wanted:
+        if name not in there:
+            raise DataError(f"{option}: {origin}: {unknown_name('symbol', name, list(there[:100]))}")
+    return tuple(wanted)
+
+
+def _common_kind(stamps: Sequence[tuple[str, Stamps]], first: object) -> Kind:
+    """Give the kind that the stamps of all tables have."""
+    said = [(origin, read.kind) for origin, read in stamps if not read.unread.all()]
+    if not said:
+        raise DataError(f"{stamps[0][0]}: timestamps: every row, such as row 1: '{first}': {NO_STAMP}")
+    words = {"day": "days", "time": "times without an offset", "moment": "times with an offset"}
+    for origin, kind in said:
+        if kind != said[0][1]:
+            raise DataError(
+                f"{origin}: holds {words[kind]}, but {said[0][0]} holds {words[said[0][1]]}; allowed: one kind"
+            )
+    return said[0][1]
+
+
+def _common_mark(found: Sequence[tuple[Table, Columns]], request: DataRequest) -> Any:
+    """Give the decimal mark of all tables."""
+    marks = [decimal_mark(list(columns.fields.values()), request.decimal, table.origin) for table, columns in found]
+    return "," if "," in marks else "."
+
+
+def _fields(
+    found: Sequence[tuple[Table, Columns]], mark: Any
+) -> tuple[dict[Field, npt.NDArray[np.float64]], dict[Field, npt.NDArray[np.bool_]], dict[Field, list[pl.Series]]]:
+    values: dict[Field, npt.NDArray[np.float64]] = {}
+    wrong: dict[Field, npt.NDArray[np.bool_]] = {}
+    texts: dict[Field, list[pl.Series]] = {}
+    for name in FIELDS:
+        read = []
+        for table, columns in found:
+            if name in columns.fields:
+                read.append(numbers_of(columns.fields[name], mark, table.origin))
+            else:
+                count = len(columns.stamps)
+                read.append((np.full(count, np.nan), np.zeros(count, dtype=np.bool_)))
+        values[name] = _joined([numbers for numbers, _ in read])
+        if any(mask.any() for _, mask in read):
+            wrong[name] = _joined([mask for _, mask in read])
+            texts[name] = [columns.fields.get(name, columns.stamps) for _, columns in found]
+    return values, wrong, texts
+
+
+def _extras(found: Sequence[Columns]) -> dict[str, npt.NDArray[np.float64]]:
+    """Give the other columns that every table has and that hold numbers."""
+    extras = {}
+    for name in found[0].extras:
+        columns = [columns.extras.get(name) for columns in found]
+        read = []
+        for column in columns:
+            if column is None or not (column.dtype == pl.String or column.dtype.is_numeric()):
+                break
+            numbers = column.cast(pl.Float64, strict=False)
+            if numbers.null_count() > column.null_count():
+                break
+            read.append(numbers.fill_null(np.nan).to_numpy())
+        if len(read) == len(columns):
+            extras[name] = _joined(read)
+    return extras
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,85 @@
+"""Bars in CSV: any delimiter and decimal mark, gzip, byte-order marks; one file, or a folder with one a symbol."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from admf_ray.core.bars import FIELDS
+from admf_ray.data.columns import Table, canonical_name
+from admf_ray.data.request import DataRequest
+from admf_ray.data.sources.source import Source, files_of, given_path
+from admf_ray.errors import DataError
+
+__all__ = ["CSV", "READ_ERRORS", "read_csv"]
+
+READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, OSError)
+"""What polars raises for a file that it cannot read."""
+
+_DELIMITERS = ",;\t|"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_HEAD = 65_536
+
+
+def read_csv(path: Path, request: DataRequest, folder: Path | None = None) -> Table:
+    """Read one file; prices as numbers where all of them are, else everything as text, so that each can be named.
+
+    Parameters
+    ----------
+    path : Path
+        Gzip is recognized by its content.
+    request : DataRequest
+        May declare the delimiter.
+    folder : Path, optional
+        That the file is one of, a file a symbol.
+
+    Raises
+    ------
+    DataError
+        Where it is no text in columns.
+    """
+    origin = str(path.relative_to(folder)) if folder else path.name
+    header = _header(path, origin)
+    delimiter = request.delimiter or max(_DELIMITERS, key=header.count)
+    names = [name.strip('"') for name in header.split(delimiter)]
+    prices = {name: pl.Float64 for name in names if canonical_name(name) in FIELDS}
+    try:
+        if request.decimal == ",":
+            frame = pl.read_csv(path, separator=delimiter, infer_schema=False)
+        else:
+            try:
+                frame = pl.read_csv(path, separator=delimiter, infer_schema=False, schema_overrides=prices)
+            except pl.exceptions.PolarsError:
+                frame = pl.read_csv(path, separator=delimiter, infer_schema=False)
+    except READ_ERRORS as error:
+        raise DataError(f"{origin}: cannot be read as CSV: {(str(error) or repr(error)).splitlines()[0]}") from None
+    stem = path.name.removesuffix(".gz").removesuffix(".csv")
+    symbol = stem if folder else request.symbol or stem
+    return Table(origin, frame, symbol, {"delimiter": "tab" if delimiter == "\t" else delimiter})
+
+
+def _header(path: Path, origin: str) -> str:
+    """Give the first line that says something."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        if head.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as stream:
+                head = stream.read(_HEAD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{origin}: cannot be read as CSV: {error}") from None
+    if head.startswith(_UTF16):
+        raise DataError(f"{origin}: is UTF-16 text; allowed: UTF-8 (save it again as such)")
+    lines = (line.strip() for line in head.decode("utf-8-sig", errors="replace").splitlines())
+    return next((line for line in lines if line), "")
+
+
+def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
+    assert path is not None
+    files = files_of(path, ("*.csv", "*.csv.gz"))
+    return [read_csv(file, request, None if file == path else path) for file in files]
+
+
+CSV = Source(name="csv", locate=given_path, read=_read)

@@ -1,0 +1,95 @@
+"""Bars that Yahoo Finance serves, by the optional package yfinance: downloaded once, kept as a Parquet file."""
+
+import contextlib
+import os
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from admf_ray.data.columns import Table
+from admf_ray.data.request import DataRequest
+from admf_ray.data.sources.source import Source, no_path
+from admf_ray.errors import ConfigError, DataError
+from admf_ray.fingerprint import cache_directory, fingerprint_value
+
+__all__ = ["YFINANCE"]
+
+_INTERVALS = {"1min": "1m", "5min": "5m", "15min": "15m", "30min": "30m", "1h": "1h", "1d": "1d"}
+
+
+def _locate(request: DataRequest) -> Path:
+    """Give the file of the download, made now where there is none: later loads read the same bars."""
+    no_path(request)
+    symbols = (request.symbol,) if request.symbol is not None else request.symbols
+    if not symbols:
+        raise DataError(
+            "data.symbol: source yfinance needs to know which; allowed: data.symbol=SPY, data.symbols=[A,B]"
+        )
+    if request.adjust == "none":
+        raise DataError(
+            "data.adjust: Yahoo serves no unadjusted prices; allowed: splits (as it serves them), total_return"
+        )
+    timeframe = request.timeframe or "1d"
+    if timeframe not in _INTERVALS:
+        raise ConfigError(f"data.timeframe: '{timeframe}' is not served by Yahoo; allowed: {', '.join(_INTERVALS)}")
+    if timeframe != "1d" and request.stamp != "open":
+        raise ConfigError("data.stamp: Yahoo stamps bars at their open; allowed: data.stamp=open")
+    for name in ("start", "stop"):
+        value = getattr(request, name)
+        if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
+            raise ConfigError(f"data.{name}: '{value}' is no date; allowed: 2018-12-31")
+    asked = [symbols, timeframe, request.adjust, request.start, request.stop]
+    name = re.sub(r"[^\w.-]", "_", "-".join(symbols))[:60]
+    path = cache_directory() / "downloads" / f"{name}-{fingerprint_value(asked)[:12]}.parquet"
+    if not path.is_file():
+        frame = pl.concat([_download(symbol, _INTERVALS[timeframe], request) for symbol in symbols])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+        frame.write_parquet(partial)
+        partial.replace(path)
+    return path
+
+
+def _download(symbol: str, interval: str, request: DataRequest) -> pl.DataFrame:
+    if find_spec("yfinance") is None:
+        raise DataError("data.source: yfinance is not installed; allowed: pip install 'admf-ray[yfinance]'")
+    import yfinance
+
+    asked = {"start": request.start, "end": request.stop} if request.start or request.stop else {"period": "max"}
+    yfinance.config.debug.hide_exceptions = False
+    try:
+        # It prints what it could not reach; the error says it.
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+            frame: Any = yfinance.Ticker(symbol).history(
+                interval=interval, auto_adjust=request.adjust == "total_return", actions=False, **asked
+            )
+    except Exception as error:  # whatever the package or the network raises
+        raise DataError(
+            f"yfinance: {symbol} could not be downloaded ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "the network, the symbol or the dates may be wrong"
+        ) from error
+    if frame.empty:
+        raise DataError(f"yfinance: Yahoo has no bars of {symbol} for these dates and this data.timeframe")
+    table = pl.from_pandas(frame.reset_index())
+    known = {name.lower(): name for name in table.columns}
+    columns = {
+        "datetime": table.columns[0],
+        **{name: known[name] for name in ("open", "high", "low", "close", "volume")},
+    }
+    bars: pl.DataFrame = table.select(pl.col(column).alias(name) for name, column in columns.items())
+    return bars.with_columns(pl.col("volume").cast(pl.Float64), symbol=pl.lit(symbol))
+
+
+def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
+    assert path is not None
+    when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return [Table(path.name, pl.read_parquet(path), request.symbol or "", {"downloaded": f"{when:%Y-%m-%d}, {path}"})]
+
+
+YFINANCE = Source(name="yfinance", locate=_locate, read=_read)

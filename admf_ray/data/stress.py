@@ -1,0 +1,125 @@
+"""Stress: how turbulent the market was in a span of bars, so that a search shows whether it saw calm and turmoil."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.bars import Bars
+
+__all__ = ["Stress", "check_stress", "stress_by_year", "stress_of"]
+
+_VOLATILITY_BARS = 21
+_DECILES = 10
+_DRAWDOWN = 0.2
+_LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """What a span went through; of several symbols, the mean over them.
+
+    A bar is in stress if its volatility lies in the highest of the series' ten deciles, or if the close is 20% or more
+    below its highest so far. Volatility is the standard deviation of the last 21 log returns; the deciles are those of
+    the whole series, so this describes data and never enters a decision.
+
+    Attributes
+    ----------
+    share : float
+        Of the bars that are in stress.
+    worst_drawdown : float
+        Lowest close below the highest one before it, inside the span, as a negative fraction.
+    volatility_decile : float
+        Decile (1 calmest to 10) of the bars' volatility, in the mean of the bars.
+    """
+
+    share: float
+    worst_drawdown: float
+    volatility_decile: float
+
+    @property
+    def has_both(self) -> bool:
+        """Whether stress and calm both make up 5% of the bars at least."""
+        return _LEAST_SHARE <= self.share <= 1 - _LEAST_SHARE
+
+
+def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
+    """Measure spans of a series.
+
+    Parameters
+    ----------
+    bars : Bars
+    spans : sequence of (start, stop)
+        Half-open, in bars.
+
+    Returns
+    -------
+    list of Stress
+        One a span; NaN where a span has no price.
+
+    Examples
+    --------
+    >>> from admf_ray import load_bars
+    >>> crisis, calm = stress_of(load_bars("sp500"), [(2263, 2768), (4529, 4780)])
+    >>> f"{crisis.share:.0%} {crisis.worst_drawdown:.0%}, {calm.share:.0%} {calm.worst_drawdown:.0%}"
+    '71% -53%, 0% -3%'
+    """
+    measured = np.full((len(bars.symbols), len(spans), 3), np.nan)
+    for symbol, row in enumerate(bars.close):
+        there = np.flatnonzero(~np.isnan(row))
+        close = row[there]
+        decile, in_stress = _stressed(close)
+        for index, (start, stop) in enumerate(spans):
+            part = slice(*np.searchsorted(there, (start, stop)))
+            inside = close[part]
+            if len(inside):
+                drawdown = float((inside / np.maximum.accumulate(inside) - 1).min())
+                measured[symbol, index] = in_stress[part].mean(), drawdown, decile[part].mean()
+    known = np.isfinite(measured)
+    means = np.where(known, measured, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+    return [Stress(*map(float, values)) for values in means]
+
+
+def stress_by_year(bars: Bars) -> list[tuple[int, int, Stress]]:
+    """Measure the calendar years (UTC) of a series: year, number of bars, stress."""
+    years = (bars.known_at - 1).astype("datetime64[ns]").astype("datetime64[Y]").astype(int) + 1970
+    found, starts = np.unique(years, return_index=True)
+    stops = [*starts[1:].tolist(), len(bars)]
+    spans = list(zip(starts.tolist(), stops, strict=True))
+    measured = stress_of(bars, spans)
+    return [(int(year), stop - start, one) for year, (start, stop), one in zip(found, spans, measured, strict=True)]
+
+
+def check_stress(bars: Bars, spans: Sequence[tuple[str, int, int]]) -> str | None:
+    """Say which spans lack stress or calm, None where none does.
+
+    Parameters
+    ----------
+    bars : Bars
+    spans : sequence of (name, start, stop)
+    """
+    found = stress_of(bars, [(start, stop) for _, start, stop in spans])
+    lacking = [f"{name} ({one.share:.0%})" for (name, _, _), one in zip(spans, found, strict=True) if not one.has_both]
+    if not lacking:
+        return None
+    return (
+        f"windows.require_stress: spans whose share of bars in stress is not between {_LEAST_SHARE:.0%} and "
+        f"{1 - _LEAST_SHARE:.0%}: {', '.join(lacking)}"
+    )
+
+
+def _stressed(close: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Give each bar's volatility decile, and whether it is in stress."""
+    count = len(close)
+    drawdown = close / np.maximum.accumulate(close) - 1
+    if count <= _VOLATILITY_BARS:
+        return np.full(count, np.nan), drawdown <= -_DRAWDOWN
+    returns = np.diff(np.log(close))
+    windows = np.lib.stride_tricks.sliding_window_view(returns, _VOLATILITY_BARS)
+    volatility = np.concatenate([np.full(_VOLATILITY_BARS, np.nan), windows.std(axis=1, ddof=1)])
+    # Bars before the first full window count with it.
+    volatility[:_VOLATILITY_BARS] = volatility[_VOLATILITY_BARS]
+    edges = np.quantile(volatility, np.arange(1, _DECILES) / _DECILES)
+    decile = np.searchsorted(edges, volatility).astype(np.float64) + 1.0
+    return decile, np.asarray((decile == _DECILES) | (drawdown <= -_DRAWDOWN))

@@ -68,7 +68,7 @@ class DataSettings(_Section):
     start: str | None = None
     stop: str | None = None
     sanity: SanitySettings = SanitySettings()
-    synthetic: Mapping[str, float | str] = {}
+    synthetic: Mapping[str, int | float | str] = {}
 
     @property
     def request(self) -> DataRequest:

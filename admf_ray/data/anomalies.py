@@ -80,9 +80,10 @@ def warn_spikes(checker: Checker) -> None:
         away = np.abs(returns - _median(returns))
         far = np.flatnonzero(away > _SPIKE * _NORMAL_MAD * _median(away))
         if len(far) and _median(away) > 0:
-            values: dict[int, float] = dict(zip(there[far + 1].tolist(), returns[far].tolist(), strict=True))
+            values = np.zeros(len(checker.rows))
+            values[there[far + 1]] = returns[far]
             what = f"log return beyond {_SPIKE:g} robust deviations"
-            checker.find("spikes", there[far + 1], what, values=values.__getitem__, warn_only=True)
+            checker.find("spikes", there[far + 1], what, values=values, warn_only=True)
 
 
 def warn_stale(checker: Checker) -> None:
@@ -110,7 +111,8 @@ def check_leaks(checker: Checker) -> None:
     that price differs from all of the bar's own.
     """
     fields = checker.rows.fields
-    columns = {**{name: fields[name] for name in PRICES[:3]}, **checker.rows.extras}
+    columns: dict[str, npt.NDArray[np.float64]] = {name: fields[name] for name in PRICES[:3]}
+    columns |= checker.rows.extras
     parts = [part for part in checker.rows.each_symbol() if part.stop - part.start > _LEAST_RETURNS]
     if not parts:
         return

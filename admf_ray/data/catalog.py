@@ -5,11 +5,10 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from admf_ray.fingerprint import cache_directory
 
 __all__ = ["prepared"]
 
+_HEAD = 64  # bytes
 _ABANDONED = 3_600.0  # seconds after which a half-written file has no writer any more
 
 
@@ -66,12 +66,9 @@ def _write(path: Path, bars: Bars) -> None:
         "min_history": bars.min_history,
         "report": bars.report.plain() if bars.report else None,
     }
-    described = json.dumps(about)
     # One row whose cells are the arrays: they differ in length, and stay contiguous.
-    table = pa.table(
-        {name: pa.LargeListArray.from_arrays([0, len(values)], values) for name, values in columns.items()}
-    )
-    table = table.replace_schema_metadata({"bars": described, "checksum": str(_checksum(described, columns))})
+    cells = {name: pa.LargeListArray.from_arrays([0, len(values)], values) for name, values in columns.items()}
+    table = pa.table(cells).replace_schema_metadata({"bars": json.dumps(about)})
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob("*.partial"):
         with contextlib.suppress(OSError):
@@ -79,8 +76,14 @@ def _write(path: Path, bars: Bars) -> None:
                 left.unlink()
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     try:
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+        with pa.OSFile(str(partial), "wb") as sink:
+            sink.write(bytes(_HEAD))
+            with pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+        with pa.memory_map(str(partial), "r+") as written:
+            head = _head(written.read_buffer().slice(_HEAD))
+            written.seek(0)
+            written.write(head)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -88,14 +91,16 @@ def _write(path: Path, bars: Bars) -> None:
 
 def _read(path: Path) -> Bars:
     with pa.memory_map(str(path)) as source:
-        table = pa.ipc.open_file(source).read_all()
+        content = source.read_buffer()
+    # Arrow trusts lengths and offsets that it reads, so the content is proven before it is looked at.
+    body = content.slice(_HEAD)
+    if content.slice(0, _HEAD).to_pybytes() != _head(body):
+        raise DataError(f"'{path}' is damaged")
+    table = pa.ipc.open_stream(body).read_all()
     columns: dict[str, npt.NDArray[Any]] = {
         name: table[name].chunk(0).values.to_numpy(zero_copy_only=True) for name in table.column_names
     }
-    described = table.schema.metadata[b"bars"].decode()
-    if table.schema.metadata[b"checksum"].decode() != str(_checksum(described, columns)):
-        raise DataError(f"'{path}' is damaged")
-    about = json.loads(described)
+    about = json.loads(table.schema.metadata[b"bars"])
     symbols, report = tuple(about.pop("symbols")), about.pop("report")
     shape = (len(symbols), len(columns["known_at"]))
     sessions = {
@@ -113,10 +118,6 @@ def _read(path: Path) -> Bars:
     )
 
 
-def _checksum(described: str, columns: Mapping[str, npt.NDArray[Any]]) -> int:
-    """Give the CRC-32 of everything in an entry."""
-    checksum = zlib.crc32(described.encode())
-    for name, values in columns.items():
-        content: Any = np.ascontiguousarray(values).view(np.uint8)
-        checksum = zlib.crc32(content, zlib.crc32(name.encode(), checksum))
-    return checksum
+def _head(body: Any) -> bytes:
+    """Give what stands before the Arrow stream: its length and CRC-32, padded so that arrays stay aligned."""
+    return f"admf_ray {len(body)} {zlib.crc32(body)}".encode().ljust(_HEAD)

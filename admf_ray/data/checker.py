@@ -132,7 +132,7 @@ class Checker:
                     rule=rule,
                     outcome=outcome,
                     what=what,
-                    symbol=rows.symbols[int(rows.symbol[row])] if len(rows.symbols) > 1 else "",
+                    symbol=rows.symbols[int(rows.symbol[row])],
                     time=stamp,
                     row=number,
                     origin=origin,

@@ -18,9 +18,9 @@ _TIME_NAMES = ("known_at", "timestamp", "datetime")
 _INDEX_NAMES = ("", "index", "__index_level_0__", "unnamed: 0")
 _ALIASES = {"ticker": "symbol", "vol": "volume", "date/time": "datetime", "date time": "datetime"}
 _MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
-_COMMA_DECIMAL = r"^[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+$"
-_COMMA_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
-_POINT_THOUSANDS = r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$"
+_COMMA_DECIMAL = r"^[+-]?(\d*|[1-9]\d{0,2}(\.\d{3})+),\d+$"
+_COMMA_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$"
+_POINT_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?$"
 _AMBIGUOUS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 
 
@@ -37,12 +37,15 @@ class Table:
         What the table's name says; used where no column does.
     reading : mapping
         What was detected while reading, for the report.
+    is_made : bool
+        Whether its bars were drawn, so that none of them can be incomplete.
     """
 
     origin: str
     frame: pl.DataFrame
     symbol: str
     reading: Mapping[str, Any] = field(default_factory=dict)
+    is_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ def _stamps(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.Series | None:
         if date.dtype == pl.Date and time.dtype == pl.Time:
             return frame.select(pl.col(date.name).dt.combine(pl.col(time.name))).to_series()
         parts = [column.cast(pl.String).str.strip_chars() for column in (date, time)]
-        if time.dtype.is_integer():
+        if parts[1].str.contains(r"^\d{1,6}$").all():
+            # 93000 and 930 are half past nine.
             parts[1] = parts[1].str.zfill(6 if parts[1].str.len_chars().max() in {5, 6} else 4)
         # A column of days read as times of midnight.
         parts[0] = parts[0].str.replace(r"[T ]00:00:00(\.0+)?$", "")
@@ -175,7 +179,7 @@ def decimal_mark(columns: Sequence[pl.Series], declared: str | None, origin: str
         text = text.filter(text.str.contains(r"[.,]").fill_null(False) & text.cast(pl.Float64, strict=False).is_null())
         doubtful = text.str.contains(_AMBIGUOUS)
         is_comma |= bool((text.str.contains(_COMMA_DECIMAL) & ~doubtful).any())
-        is_comma |= bool(text.str.contains(r"^[+-]?\d{1,3}(\.\d{3}){2,}$").any())
+        is_comma |= bool(text.str.contains(r"^[+-]?[1-9]\d{0,2}(\.\d{3}){2,}$").any())
         is_point |= bool((text.str.contains(_COMMA_THOUSANDS) & ~doubtful).any())
         if ambiguous is None and doubtful.any():
             ambiguous = text.filter(doubtful)[0]

@@ -149,7 +149,8 @@ def _check(checker: Checker, reading: Reading, request: DataRequest, table: Sess
     sort(checker)
     if named is not None and reading.kind != "day":
         warn_outside(checker, named)
-    check_future(checker)
+    if not reading.is_made:
+        check_future(checker)
     absent = check_missing(checker)
     check_prices(checker)
     warn_gaps(checker, named, reading.kind == "day")

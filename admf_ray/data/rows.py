@@ -111,6 +111,8 @@ class Reading:
     kind : {"day", "time", "moment"}
     notes : dict
         What was detected or assumed.
+    is_made : bool
+        Whether the bars were drawn.
     """
 
     rows: Rows
@@ -119,6 +121,7 @@ class Reading:
     texts: dict[Field, list[pl.Series]]
     kind: Kind
     notes: dict[str, Any]
+    is_made: bool
 
     def text(self, name: Field, number: int) -> str:
         """Give what a column says in the row with that number among all rows."""
@@ -192,7 +195,7 @@ def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Rea
     left = sorted({name for _, columns in columns_of for name in columns.extras})
     if left:
         notes["columns left aside"] = ", ".join(left)
-    return Reading(rows, unread, wrong, texts, kind, notes)
+    return Reading(rows, unread, wrong, texts, kind, notes, all(table.is_made for table in tables))
 
 
 def _symbols_of(table: Table, columns: Columns) -> str | pl.Series:

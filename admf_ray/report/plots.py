@@ -106,7 +106,7 @@ def _charts(report: DataReport, bars: Bars) -> str:
             yaxis={"title": "price", "type": "log" if _spans_much(bars.close[row]) else "linear"},
             hovermode="closest",
         )
-        parts.append(figure.to_html(full_html=False, include_plotlyjs=False))
+        parts.append(figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False}))
     return "".join(parts)
 
 

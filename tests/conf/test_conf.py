@@ -89,7 +89,10 @@ def test_users_bring_experiments_of_their_own(tmp_path: Path) -> None:
 
 WRONG = {
     "no experiment": ([], "experiment: none was chosen; allowed: +experiment=backtest"),
-    "unknown experiment": (["+experiment=walkfroward"], "did you mean walkforward?); allowed: backtest, check_data, fingerprint"),
+    "unknown experiment": (
+        ["+experiment=walkfroward"],
+        "did you mean walkforward?); allowed: backtest, check_data, fingerprint",
+    ),
     "unknown group option": (["+experiment=sweep", "strategy=foo"], "allowed: buy_and_hold, price_sma"),
     "unknown strategy": (["+experiment=sweep", "strategy.name=sma_cros"], "did you mean sma_cross?"),
     "unknown section": (["+experiment=sweep", "riks.size=1"], "riks: no option is named 'riks' (did you mean risk?)"),
@@ -154,6 +157,42 @@ WRONG = {
     "bars of a year": (
         ["+experiment=sweep", "data=csv", "data.path=good.csv", "data.min_history_bars=0"],
         "set data.calendar or data.periods_per_year",
+    ),
+    "no history": (
+        ["+experiment=sweep", "data=csv", "data.path=good.csv", "data.calendar=XNYS"],
+        "allowed: at least 120",
+    ),
+    "wrong mode": (
+        ["+experiment=sweep", "data.sanity.mode=strict"],
+        "data.sanity.mode: 'strict' is not allowed; allowed",
+    ),
+    "wrong profile": (["+experiment=sweep", "data.sanity.profile=lax"], "data.sanity.profile: 'lax' is not allowed"),
+    "wrong sanity": (["+experiment=sweep", "data.sanity.max_na=1"], "data.sanity.max_na: no option is named 'max_na'"),
+    "no share": (["+experiment=sweep", "data.sanity.max_na_fraction=2"], "allowed: less than or equal to 1"),
+    "no truth": (
+        ["+experiment=sweep", "data.sanity.hold_on_nan=maybe"],
+        "data.sanity.hold_on_nan: 'maybe' is not allowed",
+    ),
+    "wrong kind": (
+        ["+experiment=sweep", "data=synthetic", "data.synthetic.kind=gmb"],
+        "data.synthetic.kind: no kind is named 'gmb' (did you mean gbm?)",
+    ),
+    "wrong timeframe": (
+        ["+experiment=sweep", "data.timeframe=5x"],
+        "data.timeframe: '5x' is no length of a bar; allowed",
+    ),
+    "wrong delimiter": (
+        ["+experiment=sweep", "data.delimiter=ab"],
+        "data.delimiter: 'ab' is not allowed; allowed: one",
+    ),
+    "two ways to name": (["+experiment=sweep", "data.symbols=[A]"], "data.symbol, data.symbols: both are given"),
+    "several symbols": (
+        ["+experiment=sweep", "data=synthetic", "data.synthetic.symbols=2"],
+        "data: 2 symbols; allowed: 1",
+    ),
+    "wrong stress": (
+        ["+experiment=walkforward", "windows.require_stress=maybe"],
+        "windows.require_stress: 'maybe' is not allowed; allowed: 'warn' or 'enforce'",
     ),
     "no config dir": (["--config-dir", "nowhere", "+experiment=sweep"], "--config-dir: there is no directory"),
     "no config": (["--config-name", "nothing"], "--config-name: there is no configuration 'nothing'"),

@@ -22,6 +22,7 @@ from admf_ray.errors import ConfigError
 __all__ = ["SYNTHETIC", "Synthetic"]
 
 _FIRST = (date(2000, 1, 3) - date(1970, 1, 1)).days
+_LAST = (date(2261, 1, 1) - date(1970, 1, 1)).days
 _REGIMES = ((1.5, 0.6), (-3.0, 2.2))  # drift and volatility of calm and turmoil, in multiples of those asked for
 _STAY = 0.98
 _GARCH = (0.08, 0.90)  # alpha and beta, near the usual estimates for daily index returns
@@ -194,11 +195,16 @@ def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:  # noqa: 
         name = request.symbol if options.symbols == 1 and request.symbol else f"S{index}"
         rng = np.random.default_rng(np.random.SeedSequence([options.seed, index, *options.kind.encode()]))
         frames.append(_frame(options, rng, known_at, periods).with_columns(symbol=pl.lit(name)))
-    return [Table("synthetic", pl.concat(frames), "S0")]
+    return [Table("synthetic", pl.concat(frames), "S0", is_made=True)]
 
 
 def _sessions(count: int, calendar: str) -> SessionTable:
+    """Give at least so many sessions from the year 2000 on."""
     days = int(count * 1.6) + 30
+    if _FIRST + days > _LAST:
+        raise ConfigError(
+            f"data.synthetic.bars: {count} sessions of {calendar} from 2000 on reach beyond 2261; allowed: fewer"
+        )
     table = session_table(calendar, _FIRST * DAY, (_FIRST + days) * DAY)
     begin = int(np.searchsorted(table.sessions.date, _FIRST))
     return SessionTable(calendar, table.sessions.since(begin))
@@ -206,11 +212,13 @@ def _sessions(count: int, calendar: str) -> SessionTable:
 
 def _intraday_axis(count: int, length: int, calendar: str) -> tuple[npt.NDArray[np.int64], float, SessionTable]:
     """Give the ends of bars inside sessions, the bars of a usual session, and the sessions."""
-    table = _sessions(count, calendar)
+    first_year = _sessions(250, calendar).sessions
+    shortest = int((first_year.close - first_year.open).min())
+    if shortest < length:
+        raise ConfigError(f"data.timeframe: longer than the sessions of {calendar}; allowed: 30min, 1h, ...")
+    table = _sessions(count // (shortest // length) + 1, calendar)
     opens, closes = table.sessions.open, table.sessions.close
     counts = (closes - opens) // length
-    if counts.max() < 1:
-        raise ConfigError(f"data.timeframe: longer than the sessions of {calendar}; allowed: 30min, 1h, ...")
     enough = int(np.searchsorted(np.cumsum(counts), count)) + 1
     ends = np.concatenate([opens[s] + length * np.arange(1, counts[s] + 1) for s in range(enough)])
     return ends[:count], float(np.median(counts)), table

@@ -1,9 +1,10 @@
 """Bars that Yahoo Finance serves, by the optional package yfinance: downloaded once, kept as a Parquet file."""
 
 import contextlib
-import os
+import io
 import re
 import uuid
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -64,8 +65,8 @@ def _download(symbol: str, interval: str, request: DataRequest) -> pl.DataFrame:
     asked = {"start": request.start, "end": request.stop} if request.start or request.stop else {"period": "max"}
     yfinance.config.debug.hide_exceptions = False
     try:
-        # It prints what it could not reach; the error says it.
-        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        # It warns of its own libraries, and prints what it could not reach, which the error says.
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
             frame: Any = yfinance.Ticker(symbol).history(
                 interval=interval, auto_adjust=request.adjust == "total_return", actions=False, **asked
             )

@@ -1,5 +1,4 @@
 import gzip
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -7,23 +6,7 @@ import pytest
 
 from admf_ray import load_bars
 from admf_ray.errors import ConfigError, DataError
-
-HEADER = "date,open,high,low,close,volume\n"
-ROWS = "2020-01-02,10,11,9,10.5,100\n2020-01-03,10.5,12,10,11,200\n2020-01-06,11,11.5,10.5,11.25,300\n"
-
-
-def load(source, path=None, **options):
-    """Short files: no history asked for."""
-    return load_bars(source, path, **{"min_history_bars": 0, **options})
-
-
-def written(folder: Path, text: str, name: str = "prices.csv") -> Path:
-    (folder / name).write_text(text)
-    return folder / name
-
-
-def moments(known_at) -> list[str]:
-    return [str(np.datetime64(int(moment), "ns"))[:16] for moment in known_at]
+from tests.unit.data.files import HEADER, ROWS, days, load, moments, written
 
 
 def test_sp500_is_what_arch_carries(sp500) -> None:
@@ -89,7 +72,8 @@ def test_midnights_are_days(tmp_path) -> None:
 def test_a_time_that_daylight_saving_skips_is_refused(tmp_path) -> None:
     path = written(tmp_path, HEADER + "2020-03-08 02:30:00,1,1,1,1,1\n2020-03-08 03:30:00,1,1,1,1,1\n")
     with pytest.raises(
-        DataError, match=r"timezone: bar 2020-03-08 02:30:00 \(row 1\): does not exist, or exists twice, in America"
+        DataError,
+        match=r"timezone: prices bar 2020-03-08 02:30:00 \(row 1\): does not exist, or exists twice, in America",
     ):
         load("csv", path, timezone="America/New_York", periods_per_year=252)
 
@@ -116,19 +100,207 @@ def test_missing_values_make_missing_bars_and_volume_may_be_absent(tmp_path) -> 
     assert np.isnan(bars.volume).all()
 
 
-def test_csv_gzip_and_parquet_of_one_content_are_one_series(tmp_path) -> None:
+def test_every_way_to_bring_the_same_bars_gives_one_fingerprint(tmp_path) -> None:
+    import pandas as pd
+
     options = {"symbol": "ABC", "calendar": "XNYS"}
-    plain = load("csv", written(tmp_path, HEADER + ROWS), **options)
-    with gzip.open(tmp_path / "prices.csv.gz", "wt") as stream:
-        stream.write(HEADER + ROWS)
-    frame = pl.read_csv(tmp_path / "prices.csv", try_parse_dates=True)
-    frame.write_parquet(tmp_path / "prices.parquet")
-    prints = {
-        plain.fingerprint(),
-        load("csv", tmp_path / "prices.csv.gz", **options).fingerprint(),
-        load("parquet", tmp_path / "prices.parquet", **options).fingerprint(),
+    frame = days(40)
+    text = frame.write_csv()
+    european = text.replace(",", ";").replace(".", ",")
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines())
+    turned = frame.with_columns(pl.col("date").dt.strftime("%d.%m.%Y")).write_csv()
+    compact = frame.with_columns(pl.col("date").dt.strftime("%Y%m%d")).write_csv()
+    angled = text.replace("date,open,high,low,close,volume", "<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>")
+    shuffled = frame.select("volume", "close", pl.lit("x").alias("note"), "low", "open", "date", "high").write_csv()
+    files = {
+        "plain": text,
+        "semicolons": text.replace(",", ";"),
+        "tabs": text.replace(",", "\t"),
+        "bars": text.replace(",", "|"),
+        "european": european,
+        "windows": text.replace("\n", "\r\n"),
+        "marked": b"\xef\xbb\xbf" + text.encode(),
+        "quoted": quoted,
+        "turned": turned,
+        "compact": compact,
+        "angled": angled,
+        "shuffled": shuffled,
+        "capitals": text.replace("date,open", " Date , OPEN"),
+        "spaced": text.replace(",", " , "),
+        "empty first line": "\n" + text,
+        "midnights": frame.with_columns(pl.col("date").cast(pl.Datetime("us"))).write_csv(),
     }
-    assert len(prints) == 1
+    prints = {name: load("csv", written(tmp_path, content), **options).fingerprint() for name, content in files.items()}
+    with gzip.open(tmp_path / "prices.csv.gz", "wt") as stream:
+        stream.write(text)
+    prints["gzip"] = load("csv", tmp_path / "prices.csv.gz", **options).fingerprint()
+    frame.write_parquet(tmp_path / "prices.parquet")
+    prints["parquet"] = load("parquet", tmp_path / "prices.parquet", **options).fingerprint()
+    written(tmp_path, b"", "parts/x")
+    frame.head(20).write_parquet(tmp_path / "parts" / "a.parquet")
+    frame.tail(20).write_parquet(tmp_path / "parts" / "b.parquet")
+    prints["parts"] = load("parquet", tmp_path / "parts", **options).fingerprint()
+    frame.with_columns(year=pl.col("date").dt.year()).write_parquet(tmp_path / "years", partition_by="year", mkdir=True)
+    prints["partitions"] = load("parquet", tmp_path / "years", **options).fingerprint()
+    pandas = frame.to_pandas()
+    prints["polars"] = load(frame, **options).fingerprint()
+    prints["arrow"] = load(frame.to_arrow(), **options).fingerprint()
+    prints["pandas"] = load(pandas, **options).fingerprint()
+    indexed = pandas.set_index(pd.to_datetime(pandas["date"])).drop(columns="date")
+    prints["pandas with an index"] = load(indexed, **options).fingerprint()
+    prints["pandas in a zone"] = load(indexed.tz_localize("America/New_York"), **options).fingerprint()
+    assert len(set(prints.values())) == 1, prints
+
+
+def test_a_change_of_one_thing_changes_the_fingerprint(tmp_path) -> None:
+    frame = days(40)
+    options = {"symbol": "ABC", "calendar": "XNYS"}
+    prints = [
+        load(frame, **options).fingerprint(),
+        *(
+            load(
+                frame.with_columns(
+                    pl.when(pl.int_range(pl.len()) == 7).then(pl.col(name) + step).otherwise(pl.col(name)).alias(name)
+                ),
+                **options,
+            ).fingerprint()
+            for name, step in (("open", 0.01), ("high", 0.01), ("low", -0.01), ("close", 0.01), ("volume", 1))
+        ),
+        load(frame.head(39), **options).fingerprint(),
+        load(frame, symbol="ABD", calendar="XNYS").fingerprint(),
+        load(frame, adjust="splits", **options).fingerprint(),
+        load(frame, symbol="ABC", periods_per_year=252).fingerprint(),
+        load(frame, min_history_bars=5, **options).fingerprint(),
+    ]
+    assert len(set(prints)) == len(prints)
+
+
+EPOCHS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+@pytest.mark.parametrize("unit", EPOCHS)
+def test_epochs_are_read_by_their_size(tmp_path, unit: str) -> None:
+    begin = int(np.datetime64("2020-01-02T15:00", "s").astype(int))
+    stamps = [(begin + minute * 60) * EPOCHS[unit] for minute in range(3)]
+    text = HEADER + "".join(f"{stamp},1,1,1,1,1\n" for stamp in stamps)
+    known = ["2020-01-02T15:00", "2020-01-02T15:01", "2020-01-02T15:02"]
+    bars = load("csv", written(tmp_path, text), periods_per_year=252)
+    assert moments(bars.known_at) == known
+    assert bars.report.reading["times"] == f"epoch {unit}"
+    frame = pl.read_csv(tmp_path / "prices.csv")
+    assert moments(load(frame, periods_per_year=252).known_at) == known
+
+
+def test_dates_and_times_in_columns_of_their_own_are_put_together(tmp_path) -> None:
+    text = "date,time,open,high,low,close\n2020.01.02,09:30,1,1,1,1\n2020.01.02,09:31,1,1,1,1\n"
+    bars = load("csv", written(tmp_path, text), timezone="America/New_York", periods_per_year=252)
+    assert moments(bars.known_at) == ["2020-01-02T14:30", "2020-01-02T14:31"]
+    compact = (
+        text.replace("09:3", "093").replace("2020.01.02", "20200102").replace("0930", "930").replace("0931", "931")
+    )
+    bars = load("csv", written(tmp_path, compact), timezone="America/New_York", periods_per_year=252)
+    assert moments(bars.known_at) == ["2020-01-02T14:30", "2020-01-02T14:31"]
+    frame = pl.DataFrame(
+        {"date": ["2020-01-02"], "time": ["09:30"], "open": [1], "high": [1], "low": [1], "close": [1]}
+    )
+    typed = frame.with_columns(pl.col("date").str.to_date(), pl.col("time").str.to_time("%H:%M"))
+    assert moments(load(typed, timezone="UTC", periods_per_year=252).known_at) == ["2020-01-02T09:30"]
+
+
+def test_several_symbols_in_one_file_become_a_panel(tmp_path) -> None:
+    both = pl.concat([days(30, 1, "B"), days(28, 2, "A")])
+    path = written(tmp_path, both.sample(fraction=1.0, shuffle=True, seed=3).sort("date").write_csv())
+    panel = load("csv", path, calendar="XNYS")
+    assert panel.symbols == ("A", "B")
+    assert panel.close.shape == (2, 30)
+    np.testing.assert_array_equal(panel.close[1], days(30, 1)["close"])
+    np.testing.assert_array_equal(panel.close[0, :28], days(28, 2)["close"])
+    assert np.isnan(panel.close[0, 28:]).all()
+    assert load("csv", path, calendar="XNYS", symbols=("B", "A")).symbols == ("B", "A")
+    one = load("csv", path, calendar="XNYS", symbol="B")
+    assert one.fingerprint() == load(days(30, 1), symbol="B", calendar="XNYS").fingerprint()
+    with pytest.raises(DataError, match=r"data.symbol: prices.csv: no symbol is named 'C'; allowed: A, B"):
+        load("csv", path, calendar="XNYS", symbol="C")
+
+
+def test_a_folder_holds_one_file_a_symbol(tmp_path) -> None:
+    for index, symbol in enumerate("BA"):
+        written(tmp_path, days(30, index).write_csv(), f"all/{symbol}.csv")
+        days(30, index).write_parquet(tmp_path / "all" / f"{symbol}.parquet")
+        days(30, index, symbol).write_parquet(tmp_path / "all.parquet" if index else tmp_path / "first.parquet")
+    panel = load("csv", tmp_path / "all", calendar="XNYS")
+    assert panel.symbols == ("A", "B")
+    assert load("parquet", tmp_path / "all", calendar="XNYS").fingerprint() == panel.fingerprint()
+    both = pl.concat([days(30, 0, "B"), days(30, 1, "A")])
+    both.write_parquet(tmp_path / "hive", partition_by="symbol", mkdir=True)
+    assert load("parquet", tmp_path / "hive", calendar="XNYS").fingerprint() == panel.fingerprint()
+    assert load(both, calendar="XNYS").fingerprint() == panel.fingerprint()
+    assert load("csv", tmp_path / "all", calendar="XNYS", symbol="A").symbols == ("A",)
+
+
+def test_findings_of_a_folder_name_the_file(tmp_path) -> None:
+    written(tmp_path, HEADER + ROWS, "all/A.csv")
+    written(tmp_path, HEADER + ROWS.replace("12,10,11", "12,0,11"), "all/B.csv")
+    with pytest.raises(DataError, match=r"prices: B.csv: B bar 2020-01-03 \(row 2\): low is not above 0: 0"):
+        load("csv", tmp_path / "all", calendar="XNYS")
+
+
+def test_a_close_alone_is_taken_where_that_is_allowed_and_the_report_says_so(tmp_path) -> None:
+    path = written(tmp_path, "date,close\n2020-01-02,10\n2020-01-03,11\n")
+    with pytest.raises(
+        DataError, match=r"no column for open, high, low; .* data.ohl_from_close=true accepts a close alone"
+    ):
+        load("csv", path, calendar="XNYS")
+    bars = load("csv", path, calendar="XNYS", ohl_from_close=True)
+    assert bars.open.tolist() == bars.high.tolist() == bars.low.tolist() == bars.close.tolist() == [[10, 11]]
+    assert "taken from the close" in bars.report.reading["open, high, low"]
+
+
+def test_bars_stamped_at_their_open_end_after_the_distance_of_the_first_two(tmp_path) -> None:
+    text = HEADER + "".join(f"2020-01-02 {clock},1,1,1,1,1\n" for clock in ("09:30", "10:00", "11:30", "15:30"))
+    options = {"timezone": "America/New_York", "stamp": "open", "calendar": "XNYS"}
+    bars = load("csv", written(tmp_path, text), **options)
+    assert moments(bars.known_at) == ["2020-01-02T15:00", "2020-01-02T15:30", "2020-01-02T17:00", "2020-01-02T21:00"]
+    # One hour long by declaration: the last one is cut short by the session's close, the second overlaps.
+    with pytest.raises(DataError, match=r"timeframe: prices bar 2020-01-02 10:00 \(row 2\): nearer to the bar before"):
+        load("csv", tmp_path / "prices.csv", timeframe="1h", **options)
+    hourly = written(tmp_path, text.replace("10:00", "10:30"), "hourly.csv")
+    assert moments(load("csv", hourly, **options).known_at)[-1] == "2020-01-02T21:00"
+    single = written(tmp_path, HEADER + "2020-01-02 09:30,1,1,1,1,1\n", "one.csv")
+    with pytest.raises(DataError, match=r"one has one bar, stamped at its open.*allowed: data.timeframe=5min"):
+        load("csv", single, **options)
+    assert moments(load("csv", single, timeframe="5min", **options).known_at) == ["2020-01-02T14:35"]
+
+
+def test_times_without_an_offset_need_a_zone_unless_utc_may_be_assumed(tmp_path) -> None:
+    path = written(tmp_path, HEADER + "2020-01-02 10:00,1,1,1,1,1\n2020-01-02 11:00,1,1,1,1,1\n")
+    with pytest.raises(DataError, match=r"timezone: times carry no offset; allowed: data.timezone=America/New_York"):
+        load("csv", path, periods_per_year=252)
+    bars = load("csv", path, periods_per_year=252, sanity={"require_utc": False})
+    assert (moments(bars.known_at)[0], bars.report.reading["zone"]) == ("2020-01-02T10:00", "UTC, assumed")
+
+
+def test_day_and_month_are_told_apart_by_the_rows_or_by_a_format(tmp_path) -> None:
+    doubtful = written(tmp_path, HEADER + "01/02/2020,1,1,1,1,1\n")
+    with pytest.raises(DataError, match=r"day and month cannot be told apart in dates such as '01/02/2020'"):
+        load("csv", doubtful, periods_per_year=252)
+    for form, day in (("%d/%m/%Y", "2020-02-02"), ("%m/%d/%Y", "2020-01-03")):
+        assert moments(load("csv", doubtful, periods_per_year=252, date_format=form).known_at)[0][:10] == day
+    clear = written(tmp_path, HEADER + "01/02/2020,1,1,1,1,1\n13/02/2020,1,1,1,1,1\n", "clear.csv")
+    assert moments(load("csv", clear, periods_per_year=252).known_at)[0][:10] == "2020-02-02"
+
+
+def test_a_comma_that_may_be_either_is_refused_until_it_is_declared(tmp_path) -> None:
+    path = written(tmp_path, "date;open;high;low;close\n2020-01-02;1,250;1,250;1,250;1,250\n")
+    with pytest.raises(
+        DataError, match="the comma in '1,250' may be a decimal mark or mark thousands; allowed: data.dec"
+    ):
+        load("csv", path, periods_per_year=252)
+    assert load("csv", path, periods_per_year=252, decimal=",").close.tolist() == [[1.25]]
+    assert load("csv", path, periods_per_year=252, decimal=".").close.tolist() == [[1250]]
+    for text, value in (("1,250.5", 1250.5), ("1.250,5", 1250.5), ("1.250.000", 1250000.0), ("0,125", 0.125)):
+        row = f"date;open;high;low;close\n2020-01-02;{text};{text};{text};{text}\n"
+        assert load("csv", written(tmp_path, row, "x.csv"), periods_per_year=252).close.tolist() == [[value]]
 
 
 BAD = {
@@ -142,7 +314,7 @@ BAD = {
     "no number": (HEADER + "2020-01-02,1,1,1,abc,1\n", r"bar 2020-01-02 \(row 1\): close is no number: 'abc'"),
     "no date": (
         HEADER + ROWS + "soon,1,1,1,1,1\n",
-        r"timestamps: bar soon \(row 4\): no date or time between 1678 and 2261; allowed: 2018-12-31",
+        r"timestamps: prices bar soon \(row 4\): no date or time between 1678 and 2261; allowed: 2018-12-31",
     ),
     "no such day": (HEADER + "2020-02-30,1,1,1,1,1\n", r"every row, such as row 1: '2020-02-30': no date"),
     "days and times": (
@@ -182,7 +354,7 @@ def test_every_finding_is_listed(tmp_path) -> None:
 def test_a_date_on_which_the_exchange_was_closed_is_refused(tmp_path) -> None:
     path = written(tmp_path, HEADER + "2020-01-01,1,1,1,1,1\n2020-01-02,1,1,1,1,1\n")
     with pytest.raises(
-        DataError, match=r"calendar: bar 2020-01-01 \(row 1\): no session of calendar XNYS on this date"
+        DataError, match=r"calendar: prices bar 2020-01-01 \(row 1\): no session of calendar XNYS on this date"
     ):
         load("csv", path, calendar="XNYS")
 

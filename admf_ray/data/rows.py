@@ -145,18 +145,19 @@ def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Rea
         Where a column is missing, there is no bar, or tables or rows contradict each other in kind.
     """
     found = [(table, find_columns(table, request.ohl_from_close)) for table in tables]
-    names = [_symbols_of(table, columns) for table, columns in found]
-    there = sorted(set().union(*({named} if isinstance(named, str) else named.unique() for named in names)))
+    names = [_names_of(table, columns) for table, columns in found]
+    there = sorted({name for written in names for name in written.values()})
     symbols = _chosen(there, request, origin)
     order = {symbol: index for index, symbol in enumerate(symbols)}
     stamps, columns_of, origins, codes = [], [], [], []
     first = 0
-    for (table, columns), named in zip(found, names, strict=True):
+    for (table, columns), written in zip(found, names, strict=True):
         count = len(columns.stamps)
-        if isinstance(named, str):
-            code = np.full(count, order.get(named, -1), dtype=np.int32)
+        if columns.symbol is None:
+            code = np.full(count, order.get(table.symbol, -1), dtype=np.int32)
         else:
-            code = named.replace_strict(order, default=-1, return_dtype=pl.Int32).to_numpy()
+            by_text = {text: order.get(name, -1) for text, name in written.items()}
+            code = columns.symbol.cast(pl.String).replace_strict(by_text, return_dtype=pl.Int32).to_numpy()
         if (code < 0).all():
             continue
         stamps.append((table.origin, read_stamps(columns.stamps, request.date_format, table.origin)))
@@ -198,14 +199,14 @@ def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Rea
     return Reading(rows, unread, wrong, texts, kind, notes, all(table.is_made for table in tables))
 
 
-def _symbols_of(table: Table, columns: Columns) -> str | pl.Series:
-    """Give the symbol of each row, or of the whole table."""
+def _names_of(table: Table, columns: Columns) -> dict[str, str]:
+    """Give the names of the symbols in a table, by how they are written."""
     if columns.symbol is None:
-        return table.symbol
-    names = columns.symbol.cast(pl.String).str.strip_chars()
-    empty = names.is_null() | (names == "")
-    if empty.any():
-        row = int(empty.arg_max() or 0)
+        return {table.symbol: table.symbol}
+    written = columns.symbol.cast(pl.String)
+    names = {text: (text or "").strip() for text in written.unique()}
+    if not all(names.values()):
+        row = next(row for row, text in enumerate(written) if not names[text])
         raise DataError(f"{table.origin}: row {row + 1}: no symbol; allowed: a name in every row")
     return names
 

@@ -19,6 +19,8 @@ Parsed = tuple[pl.Series, Kind, str]
 """Times without a zone (UTC for moments), what they are, and how they were read."""
 
 _YEARS = (1678, 2261)  # that nanoseconds since 1970 can say
+_DAY = 86_400 * 10**9
+_PER_UNIT = {"ms": 10**6, "us": 10**3, "ns": 1}
 _DAYS = (-106_650, 106_651)  # since 1970 of the first day of the first year, and after the last day of the last one
 NO_STAMP = (
     f"no date or time between {_YEARS[0]} and {_YEARS[1]}; allowed: 2018-12-31, 2018-12-31 16:00:00, "
@@ -118,20 +120,14 @@ def read_stamps(stamps: pl.Series, date_format: str | None, origin: str) -> Stam
                 kind = "moment"
     else:
         raise DataError(f"{origin}: column {stamps.name} holds {stamps.dtype}, not dates or times")
-    physical = parsed.to_physical()
-    scale = (
-        1
-        if parsed.dtype == pl.Date
-        else {"ms": 86_400_000, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}[getattr(parsed.dtype, "time_unit", "us")]
-    )
-    unread = ~physical.is_between(_DAYS[0] * scale, _DAYS[1] * scale - 1).fill_null(False).to_numpy()
+    per_unit = _DAY if parsed.dtype == pl.Date else _PER_UNIT[getattr(parsed.dtype, "time_unit", "ns")]
+    units = parsed.to_physical().cast(pl.Int64)
+    unread = ~units.is_between(_DAYS[0] * _DAY // per_unit, _DAYS[1] * _DAY // per_unit - 1).fill_null(False).to_numpy()
+    moments = np.where(unread, 0, units.fill_null(0).to_numpy()) * per_unit
     if kind == "time" and _begins_with_midnights(parsed):
-        _refuse_mixture(stamps, unread | (parsed.dt.truncate("1d") == parsed).fill_null(True).to_numpy(), origin)
+        _refuse_mixture(stamps, moments % _DAY == 0, origin)
         kind, form = "day", f"{form}, all midnight"
-    if unread.any():
-        parsed = pl.select(pl.when(~pl.Series(unread)).then(parsed)).to_series()
-    moments = parsed.cast(pl.Datetime("ns")) if parsed.dtype == pl.Date else parsed.dt.cast_time_unit("ns")
-    return Stamps(moments.dt.epoch("ns").fill_null(0).to_numpy(), unread, kind, form)
+    return Stamps(moments, unread, kind, form)
 
 
 def _begins_with_midnights(times: pl.Series) -> bool:
@@ -206,7 +202,7 @@ def _parsed_in_form(text: pl.Series, match: re.Match[str] | None, origin: str) -
     assert match is not None
     form, kind = _format_of(match)
     if kind == "day":
-        parsed = text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+        parsed = text.str.to_date(form, strict=False)
     elif len(match["fraction"] or "") > len(".000000"):
         parsed = text.str.to_datetime(form, strict=False, time_unit="ns").dt.replace_time_zone(None)
         # Years that nanoseconds cannot say come out as others.
@@ -234,6 +230,7 @@ def _in_nanoseconds(times: pl.Series) -> pl.Series:
     """Give times in nanoseconds, none where nanoseconds cannot say them."""
     if times.dtype == pl.Datetime("ns"):
         return times
+    times = times.cast(pl.Datetime("us"))
     sayable = times.dt.year().is_between(*_YEARS)
     return pl.select(pl.when(sayable).then(times)).to_series().dt.cast_time_unit("ns")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from admf_ray.core.bars import Bars
 
@@ -21,7 +22,7 @@ class Stress:
     """What a span went through; of several symbols, the mean over them.
 
     A bar is in stress if its volatility lies in the highest of the series' ten deciles, or if the close is 20% or more
-    below its highest so far. Volatility is the standard deviation of the last 21 log returns; the deciles are those of
+    below its highest of the last year (a bear market). Volatility is the standard deviation of the last 21 log returns; the deciles are those of
     the whole series, so this describes data and never enters a decision.
 
     Attributes
@@ -63,13 +64,13 @@ def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
     >>> from admf_ray import load_bars
     >>> crisis, calm = stress_of(load_bars("sp500"), [(2263, 2768), (4529, 4780)])
     >>> f"{crisis.share:.0%} {crisis.worst_drawdown:.0%}, {calm.share:.0%} {calm.worst_drawdown:.0%}"
-    '71% -53%, 0% -3%'
+    '54% -53%, 0% -3%'
     """
     measured = np.full((len(bars.symbols), len(spans), 3), np.nan)
     for symbol, row in enumerate(bars.close):
         there = np.flatnonzero(~np.isnan(row))
         close = row[there]
-        decile, in_stress = _stressed(close)
+        decile, in_stress = _stressed(close, round(bars.periods_per_year))
         for index, (start, stop) in enumerate(spans):
             part = slice(*np.searchsorted(there, (start, stop)))
             inside = close[part]
@@ -109,12 +110,12 @@ def check_stress(bars: Bars, spans: Sequence[tuple[str, int, int]]) -> str | Non
     )
 
 
-def _stressed(close: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _stressed(close: npt.NDArray[np.float64], year: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Give each bar's volatility decile, and whether it is in stress."""
     count = len(close)
-    drawdown = close / np.maximum.accumulate(close) - 1
+    fallen = close / pl.Series(close).rolling_max(max(year, 1), min_samples=1).to_numpy() - 1 <= -_DRAWDOWN
     if count <= _VOLATILITY_BARS:
-        return np.full(count, np.nan), drawdown <= -_DRAWDOWN
+        return np.full(count, np.nan), fallen
     returns = np.diff(np.log(close))
     windows = np.lib.stride_tricks.sliding_window_view(returns, _VOLATILITY_BARS)
     volatility = np.concatenate([np.full(_VOLATILITY_BARS, np.nan), windows.std(axis=1, ddof=1)])
@@ -122,4 +123,4 @@ def _stressed(close: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     volatility[:_VOLATILITY_BARS] = volatility[_VOLATILITY_BARS]
     edges = np.quantile(volatility, np.arange(1, _DECILES) / _DECILES)
     decile = np.searchsorted(edges, volatility).astype(np.float64) + 1.0
-    return decile, np.asarray((decile == _DECILES) | (drawdown <= -_DRAWDOWN))
+    return decile, np.asarray((decile == _DECILES) | fallen)

@@ -187,8 +187,8 @@ def _year_table(years: Sequence[tuple[int, int, Stress]]) -> str:
         for year, bars, one in years
     ]
     about = (
-        "In stress: 21-bar volatility in the highest decile of the series, or 20% and more below the highest close so "
-        "far. Volatility deciles go from 1 (calmest) to 10."
+        "In stress: 21-bar volatility in the highest decile of the series, or 20% and more below the highest close of "
+        "the last year. Volatility deciles go from 1 (calmest) to 10."
     )
     head = ("year", "bars", "in stress", "worst drawdown", "volatility decile")
     return f"<h2>Stress</h2><p class='muted'>{about}</p>{_table(head, rows, numbers_from=1)}"

@@ -22,8 +22,8 @@ class Stress:
     """What a span went through; of several symbols, the mean over them.
 
     A bar is in stress if its volatility lies in the highest of the series' ten deciles, or if the close is 20% or more
-    below its highest of the last year (a bear market). Volatility is the standard deviation of the last 21 log returns; the deciles are those of
-    the whole series, so this describes data and never enters a decision.
+    below its highest of the last year (a bear market). Volatility is the standard deviation of the last 21 log returns;
+    the deciles are those of the whole series, so this describes data and never enters a decision.
 
     Attributes
     ----------

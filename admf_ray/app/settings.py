@@ -62,6 +62,7 @@ class DataSettings(_Section):
     periods_per_year: Annotated[float, Field(gt=0)] | None = None
     ohl_from_close: bool = False
     min_history_bars: Annotated[int, Field(ge=0)] | None = None
+    columns: Mapping[str, str] = {}
     delimiter: str | None = None
     decimal: Literal[".", ","] | None = None
     date_format: str | None = None
@@ -73,7 +74,14 @@ class DataSettings(_Section):
     @property
     def request(self) -> DataRequest:
         """What is asked of the source."""
-        return DataRequest(**{**dict(self), "sanity": Sanity(**dict(self.sanity)), "synthetic": dict(self.synthetic)})
+        return DataRequest(
+            **{
+                **dict(self),
+                "sanity": Sanity(**dict(self.sanity)),
+                "synthetic": dict(self.synthetic),
+                "columns": dict(self.columns),
+            }
+        )
 
     @field_validator("path")
     @classmethod

@@ -33,7 +33,7 @@ class Finding:
     known_at : int or None
         Nanoseconds UTC; None where the bar has no moment.
     value : float or str or None
-        The offending value.
+        The offending value, or what took the place of a missing one.
     """
 
     rule: str

@@ -12,6 +12,7 @@ from admf_ray.errors import ConfigError, DataError
 __all__ = ["Sessions", "timeframe_length"]
 
 _NANOSECONDS = {"s": 10**9, "min": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
+_LONGEST = 92 * 86_400 * 10**9
 _ALLOWED = "a whole number and a unit: 30s, 5min, 1h; or 1d, 1w, 1mo"
 
 
@@ -28,10 +29,11 @@ def timeframe_length(timeframe: str, where: str) -> int:
     >>> timeframe_length("5min", "data.timeframe")
     300000000000
     """
-    match = re.fullmatch(r"([1-9]\d{0,5})(s|min|h|d)", str(timeframe))
-    if not match:
-        raise ConfigError(f"{where}: '{timeframe}' is no length of a bar; allowed: 30s, 5min, 1h, 1d, ...")
-    return int(match[1]) * _NANOSECONDS[match[2]]
+    match = re.fullmatch(r"([1-9]\d{0,6})(s|min|h|d)", str(timeframe))
+    length = int(match[1]) * _NANOSECONDS[match[2]] if match else 0
+    if not 0 < length <= _LONGEST:
+        raise ConfigError(f"{where}: '{timeframe}' is no length of a bar; allowed: 30s, 5min, 1h, 1d, ... up to 92d")
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Sessions:
         ------
         ConfigError
             Where the timeframe cannot be read.
+        DataError
+            Where the end of the last week or month is not known.
 
         Examples
         --------
@@ -112,18 +116,21 @@ class Sessions:
         if not match:
             raise ConfigError(f"timeframe '{timeframe}' is not allowed; allowed: {_ALLOWED}")
         if match[3]:
-            return self.close[self._last_of_period(match[3])[session]]
+            return self.close[self._last_of_period(match[3], int(session[-1]))[session]]
         length = int(match[1]) * _NANOSECONDS[match[2]]
         opens, closes = self.open[session], self.close[session]
         nominal = opens - (opens - known_at) // length * length
-        # Bars known after the close (their session is the next one's only where they were declared so) keep their own.
+        # A bar known after its session's close has a bucket beyond it.
         return np.where(known_at <= closes, np.minimum(nominal, closes), nominal)
 
-    def _last_of_period(self, unit: str) -> npt.NDArray[np.int64]:
-        """Give, for each session, the last session of its day, week or month."""
+    def _last_of_period(self, unit: str, used: int) -> npt.NDArray[np.int64]:
+        """Give, for each session, the last one of its day, week or month; that of session ``used`` must be known."""
         if unit == "d":
             return np.arange(len(self))
         days = self.date.astype(np.int64)
         # 1970-01-01 was a Thursday: weeks turn on Mondays.
         period = (days + 3) // 7 if unit == "w" else days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
+        if period[used] == period[-1]:
+            last = np.datetime64(int(self.date[-1]), "D")
+            raise DataError(f"timeframe 1{unit}: sessions are known up to {last} only, so that its end is not")
         return np.searchsorted(period, period, side="right") - 1

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.data.calendar import SessionTable
+from admf_ray.data.calendar import SessionTable, usual_distance
 from admf_ray.data.checker import PRICES, Checker
 
 __all__ = ["check_leaks", "warn_gaps", "warn_outside", "warn_spikes", "warn_stale"]
@@ -22,7 +22,7 @@ _LEAK_SAMPLE = 1_000
 
 
 def warn_outside(checker: Checker, table: SessionTable) -> None:
-    """Rule ``calendar``: bars with a time of day lie inside the sessions of the named calendar."""
+    """Rule ``hours``: bars with a time of day lie inside the sessions of the named calendar."""
     at = np.minimum(table.of(checker.rows.moments), len(table.sessions) - 1)
     outside = checker.rows.moments <= table.sessions.open[at]
     for part in checker.rows.each_symbol():
@@ -30,17 +30,15 @@ def warn_outside(checker: Checker, table: SessionTable) -> None:
         if count:
             first = part.start + int(np.argmax(outside[part]))
             checker.find(
-                "calendar",
+                "hours",
                 np.array([first]),
                 f"{count} bar(s) outside the sessions of {table.name}, this the first",
                 warn_only=True,
             )
 
 
-def warn_gaps(checker: Checker, table: SessionTable | None, is_daily: bool) -> None:
+def warn_gaps(checker: Checker, table: SessionTable, is_daily: bool) -> None:
     """Rule ``gaps``: every session of the named calendar has a bar; inside a session none is left out."""
-    if table is None:
-        return
     moments = checker.rows.moments
     for part in checker.rows.each_symbol():
         if part.stop - part.start < 2:
@@ -50,16 +48,29 @@ def warn_gaps(checker: Checker, table: SessionTable | None, is_daily: bool) -> N
         for step in np.flatnonzero(skipped > 0):
             what = f"{skipped[step]} session(s) of {table.name} without a bar before"
             checker.find("gaps", np.array([part.start + step + 1]), what, warn_only=True)
-        if is_daily:
-            continue
-        distance = np.diff(moments[part])
-        inside = skipped < 0
-        if not inside.any():
-            continue
-        usual = _most_common(distance[inside])
-        for step in np.flatnonzero(inside & (distance > usual)):
-            what = f"{round(distance[step] / usual) - 1} bar(s) left out before"
-            checker.find("gaps", np.array([part.start + step + 1]), what, warn_only=True)
+        if not is_daily:
+            _warn_left_out(checker, table, part, at)
+
+
+def _warn_left_out(checker: Checker, table: SessionTable, part: slice, at: npt.NDArray[np.int64]) -> None:
+    """Warn of bars left out inside sessions: at their beginning, between two bars, at their end."""
+    moments = checker.rows.moments[part]
+    same = np.diff(at) == 0
+    if not same.any():
+        return
+    usual = usual_distance(moments[np.append(same, False) | np.append(False, same)])
+    first, last = np.append(True, ~same), np.append(~same, True)
+    before = np.where(first, table.sessions.open[at], np.append(0, moments[:-1]))
+    pause = table.pause_between(at, before, moments)
+    left_out = np.round((moments - before - pause) / usual).astype(np.int64) - 1
+    after = np.round((table.sessions.close[at] - moments) / usual).astype(np.int64)
+    # Data may begin and end in the middle of a session.
+    left_out[at == at[0]] *= ~first[at == at[0]]
+    inside = moments > table.sessions.open[at]
+    for row in np.flatnonzero((left_out > 0) & inside):
+        checker.find("gaps", np.array([part.start + row]), f"{left_out[row]} bar(s) left out before", warn_only=True)
+    for row in np.flatnonzero(last & (after > 0) & inside & (at < at[-1])):
+        checker.find("gaps", np.array([part.start + row]), f"{after[row]} bar(s) left out after", warn_only=True)
 
 
 def warn_spikes(checker: Checker) -> None:
@@ -99,7 +110,7 @@ def warn_stale(checker: Checker) -> None:
             checker.find("stale", np.array([part.start + edges[run]]), what, warn_only=True)
         idle = np.flatnonzero(volume == 0)
         if len(idle) > max(_STALE, 0.01 * len(volume)):
-            checker.say("stale", "warned", f"{len(idle)} of {len(volume)} bars have no volume", symbol)
+            checker.find_whole("stale", f"{len(idle)} of {len(volume)} bars have no volume", symbol, warn_only=True)
         else:
             checker.find("stale", part.start + idle, "volume is 0", warn_only=True)
 
@@ -129,7 +140,7 @@ def check_leaks(checker: Checker) -> None:
                 own = [fields[other][part] for other in PRICES if other != name]
                 if _looks_ahead(values[part], fields[price][part], own, ahead):
                     what = f"column '{name}' equals the {price} of {ahead} bar(s) later: it looks ahead"
-                    checker.say("leak", "refused", what, int(checker.rows.symbol[part.start]))
+                    checker.find_whole("leak", what, int(checker.rows.symbol[part.start]))
 
 
 def _looks_ahead(
@@ -142,9 +153,9 @@ def _looks_ahead(
         later = price[now + ahead]
         news = np.all([later != values[now] for values in own], axis=0) & np.isfinite(later)
         agreed = int((column[now][news] == later[news]).sum())
-        if news.sum() < _LEAST_RETURNS or agreed < _LEAK_SHARE * news.sum():
+        if agreed < _LEAK_SHARE * news.sum():
             return False
-    return True
+    return bool(news.sum() >= _LEAST_RETURNS)
 
 
 def _step(part: slice, samples: int) -> int:
@@ -156,9 +167,3 @@ def _step(part: slice, samples: int) -> int:
 def _median(values: npt.NDArray[np.float64]) -> float:
     """Give the median, the upper one of two."""
     return float(np.partition(values, len(values) // 2)[len(values) // 2])
-
-
-def _most_common(distances: npt.NDArray[np.int64]) -> int:
-    """Give the most common distance, the smaller one of equals."""
-    values, counts = np.unique(distances, return_counts=True)
-    return int(values[np.argmax(counts)])

@@ -24,7 +24,7 @@ _HEAD = 64  # bytes
 _ABANDONED = 3_600.0  # seconds after which a half-written file has no writer any more
 
 
-def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
+def prepared(key: str, prepare: Callable[[], Bars], keep: Callable[[Bars], bool] = lambda bars: True) -> Bars:
     """Give the bars of a key, preparing and keeping them where the catalog has none.
 
     Processes may prepare the same key at the same time: each writes a file of its own and renames it.
@@ -35,6 +35,8 @@ def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
         Fingerprint of everything that the bars are made from: content, request, code.
     prepare : callable
         Makes the bars.
+    keep : callable, optional
+        Says whether bars that were made are what the key says, and stay so.
 
     Returns
     -------
@@ -47,8 +49,9 @@ def prepared(key: str, prepare: Callable[[], Bars]) -> Bars:
         with contextlib.suppress(OSError, pa.ArrowException, KeyError, TypeError, ValueError, DataError):
             return _read(path)
     bars = prepare()
-    with contextlib.suppress(OSError):
-        _write(path, bars)
+    if keep(bars):
+        with contextlib.suppress(OSError):
+            _write(path, bars)
     return bars
 
 

@@ -20,10 +20,11 @@ Mask = npt.NDArray[np.bool_]
 RULES = {
     "timestamps": "every stamp is a date or time",
     "timezone": "times exist once in their zone",
-    "calendar": "bars lie on sessions of the named calendar",
-    "timeframe": "bars stamped at their open do not overlap",
+    "calendar": "dates are sessions of the named calendar",
+    "timeframe": "bars stamped at their open are as long as said",
     "duplicates": "one bar a symbol and time",
     "order": "bars are in order of time",
+    "hours": "times lie inside the sessions of the calendar",
     "future": "bars are complete",
     "numbers": "values are numbers",
     "infinite": "values are finite",
@@ -60,9 +61,8 @@ class Checker:
         self.sanity = request.sanity
 
     def drop(self, rule: str, wrong: Mask, what: str) -> None:
-        """Report rows that cannot be placed in time, and leave them out."""
-        if wrong.any():
-            self.find(rule, np.flatnonzero(wrong), what, fallback="dropped", placed=False)
+        """Report rows that are no bars, or none that can be placed in time, and leave them out."""
+        if wrong.any() and self.find(rule, np.flatnonzero(wrong), what, fallback="dropped", placed=False):
             self.rows = self.rows.take(~wrong)
 
     def place(self, known_at: npt.NDArray[np.int64]) -> None:
@@ -75,8 +75,8 @@ class Checker:
 
     def missing(self) -> Mask:
         """Say which rows lack a price."""
-        fields = self.rows.fields
-        return np.isnan(fields["open"] + fields["high"] + fields["low"] + fields["close"])
+        lacking = [np.isnan(self.rows.fields[name]) for name in PRICES]
+        return lacking[0] | lacking[1] | lacking[2] | lacking[3]
 
     def positions(self) -> npt.NDArray[np.int64]:
         """Give, for each row that is left, its place in what was read."""
@@ -145,7 +145,7 @@ class Checker:
     def _outcome(self, rule: str, repair: str | None, fallback: str | None, warn_only: bool) -> Outcome | None:
         """Give what becomes of a finding; None where it is not looked for."""
         if self.sanity.mode == "off":
-            return "refused" if rule in _ESSENTIAL else None
+            return "refused" if rule in _ESSENTIAL and not warn_only else None
         if warn_only:
             return "warned"
         if repair is not None:
@@ -154,9 +154,9 @@ class Checker:
             return "warned" if fallback is None else "repaired"
         return "refused"
 
-    def say(self, rule: str, outcome: Outcome, what: str, symbol: int) -> None:
-        """Report a symbol as a whole."""
-        settled = self._outcome(rule, None, None, outcome == "warned")
-        if settled is not None:
-            name = self.rows.symbols[symbol]
-            self.findings.append(Finding(rule=rule, outcome=settled, what=what, symbol=name))
+    def find_whole(self, rule: str, what: str, symbol: int | None = None, *, warn_only: bool = False) -> None:
+        """Report a symbol, or the table, as a whole."""
+        outcome = self._outcome(rule, None, None, warn_only)
+        if outcome is not None:
+            name = "" if symbol is None else self.rows.symbols[symbol]
+            self.findings.append(Finding(rule=rule, outcome=outcome, what=what, symbol=name))

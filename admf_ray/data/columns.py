@@ -12,7 +12,9 @@ import polars as pl
 from admf_ray.core.bars import FIELDS, Field
 from admf_ray.errors import DataError
 
-__all__ = ["Columns", "Table", "canonical_name", "decimal_mark", "find_columns", "numbers_of"]
+__all__ = ["Columns", "Mark", "Table", "canonical_name", "decimal_mark", "find_columns", "numbers_of"]
+
+Mark = Literal[".", ","]
 
 _TIME_NAMES = ("known_at", "timestamp", "datetime")
 _INDEX_NAMES = ("", "index", "__index_level_0__", "unnamed: 0")
@@ -21,7 +23,10 @@ _MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
 _COMMA_DECIMAL = r"^[+-]?(\d*|[1-9]\d{0,2}(\.\d{3})+),\d+$"
 _COMMA_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$"
 _POINT_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?$"
-_AMBIGUOUS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
+_AMBIGUOUS = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"
+_POINT_GROUPS = r"^[+-]?[1-9]\d{0,2}(\.\d{3}){2,}$"
+_POINT_DECIMAL = r"^[+-]?\d*\.\d+$"
+_MARKS: tuple[Mark, ...] = (",", ".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def canonical_name(name: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def find_columns(table: Table, ohl_from_close: bool) -> Columns:
+def find_columns(table: Table, named: Mapping[str, str], ohl_from_close: bool) -> Columns:
     """Find out which column is what.
 
     Parameters
@@ -89,6 +94,8 @@ def find_columns(table: Table, ohl_from_close: bool) -> Columns:
     table : Table
         A time (``date``, ``time``, both, ``datetime``, ``timestamp``, ``known_at`` or an index of times), ``open``,
         ``high``, ``low``, ``close``, if there are ``volume`` and ``symbol``; in any case of letters.
+    named : mapping
+        Names of the source's columns by what they are, where the source calls them something else.
     ohl_from_close : bool
         Whether the close stands for open, high and low where none of them is there.
 
@@ -98,13 +105,20 @@ def find_columns(table: Table, ohl_from_close: bool) -> Columns:
         Names what is missing or twice.
     """
     names: dict[str, str] = {}
+    renamed = {written: plain for plain, written in named.items()}
+    for plain, written in named.items():
+        if written not in table.frame.columns:
+            found = ", ".join(table.frame.columns)
+            raise DataError(f"{table.origin}: data.columns.{plain}: no column '{written}'; found: {found}")
     for name in table.frame.columns:
-        plain = canonical_name(name)
+        plain = renamed.get(name) or canonical_name(name)
+        if name not in renamed and plain in named:
+            plain = f"{plain} "
         known = plain in FIELDS or plain in _TIME_NAMES or plain in {"date", "time", "symbol"}
         if known and plain in names:
             raise DataError(f"{table.origin}: two columns for {plain}: '{names[plain]}' and '{name}'; allowed: one")
         names.setdefault(plain, name)
-    stamps = _stamps(table.frame, names)
+    stamps, stamp_names = _stamps(table.frame, names, table.origin)
     needed: Sequence[Field] = FIELDS[:4]
     only_close = ohl_from_close and "close" in names and not any(name in names for name in FIELDS[:3])
     if only_close:
@@ -115,14 +129,15 @@ def find_columns(table: Table, ohl_from_close: bool) -> Columns:
         close_only = "; data.ohl_from_close=true accepts a close alone" if lacking == list(FIELDS[:3]) else ""
         raise DataError(
             f"{table.origin}: no column for {', '.join(wanted)}; found: {', '.join(table.frame.columns) or 'none'}; "
-            f"needed: date, open, high, low, close (volume and symbol if there are){close_only}"
+            f"needed: date, open, high, low, close (volume and symbol if there are), or data.columns.close=NAME"
+            f"{close_only}"
         )
     if table.frame.is_empty():
         raise DataError(f"{table.origin}: there is no bar in it")
     fields = {name: table.frame[names[name]] for name in FIELDS if name in names}
     if only_close:
         fields = {**dict.fromkeys(FIELDS[:4], fields["close"]), **fields}
-    used = {"date", "time", *_TIME_NAMES, "symbol", *FIELDS, *_INDEX_NAMES}
+    used = {*stamp_names, "symbol", *FIELDS, *_INDEX_NAMES}
     return Columns(
         stamps=stamps,
         fields=fields,
@@ -131,69 +146,98 @@ def find_columns(table: Table, ohl_from_close: bool) -> Columns:
     )
 
 
-def _stamps(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.Series | None:
-    """Give the column of stamps; separate columns of dates and times become one."""
+def _stamps(frame: pl.DataFrame, names: Mapping[str, str], origin: str) -> tuple[pl.Series | None, set[str]]:
+    """Give the column of stamps, and the names it is made of; separate columns of dates and times become one."""
     for name in _TIME_NAMES:
         if name in names:
-            return frame[names[name]]
+            return frame[names[name]], {name}
     if "date" in names and "time" in names:
         date, time = frame[names["date"]], frame[names["time"]]
         if date.dtype == pl.Date and time.dtype == pl.Time:
-            return frame.select(pl.col(date.name).dt.combine(pl.col(time.name))).to_series()
+            return frame.select(pl.col(date.name).dt.combine(pl.col(time.name))).to_series(), {"date", "time"}
         parts = [column.cast(pl.String).str.strip_chars() for column in (date, time)]
-        if parts[1].str.contains(r"^\d{1,6}$").all():
-            # 93000 and 930 are half past nine.
-            parts[1] = parts[1].str.zfill(6 if parts[1].str.len_chars().max() in {5, 6} else 4)
+        if parts[1].str.contains(r"^\d+$").all():
+            parts[1] = _clock(parts[1], origin)
         # A column of days read as times of midnight.
         parts[0] = parts[0].str.replace(r"[T ]00:00:00(\.0+)?$", "")
-        return (parts[0] + " " + parts[1]).alias("date time")
-    index = [name for name in _INDEX_NAMES if name in names]
-    return next((frame[names[name]] for name in ("date", "time", *index) if name in names), None)
+        return (parts[0] + " " + parts[1]).alias("date time"), {"date", "time"}
+    for name in ("date", "time", *_INDEX_NAMES):
+        if name in names:
+            return frame[names[name]], {name}
+    return None, set()
 
 
-def decimal_mark(columns: Sequence[pl.Series], declared: str | None, origin: str) -> Literal[".", ","]:
+def _clock(digits: pl.Series, origin: str) -> pl.Series:
+    """Give times such as 930 and 93000, half past nine, with all their digits.
+
+    Raises
+    ------
+    DataError
+        Where the rows do not agree on how many digits a time has.
+    """
+    lengths = set(digits.str.len_chars().unique())
+    for width in (4, 6):
+        if lengths <= {width - 1, width}:
+            return digits.str.zfill(width)
+    raise DataError(
+        f"{origin}: times such as '{digits[0]}' have {', '.join(map(str, sorted(lengths)))} digits; "
+        "allowed: 3 and 4 (hours and minutes) or 5 and 6 (with seconds), or 09:30"
+    )
+
+
+def decimal_mark(columns: Sequence[pl.Series], delimiter: str | None, origin: str) -> Mark | None:
     """Tell the decimal mark of columns of text.
 
     Parameters
     ----------
     columns : sequence of polars.Series
         Others than text are left aside.
-    declared : str or None
-        What the request says.
+    delimiter : str or None
+        Of the file; a semicolon goes with decimal commas, so that a point beside it needs a proof.
     origin : str
         For messages.
+
+    Returns
+    -------
+    {".", ","} or None
+        None where no value has a mark.
 
     Raises
     ------
     DataError
-        Where commas may be decimal marks as well as thousands.
+        Where a value may have a decimal mark or one of thousands.
     """
-    if declared is not None:
-        return "," if declared == "," else "."
     is_comma = is_point = False
-    ambiguous: str | None = None
+    doubted: dict[Mark, str] = {}
     for column in columns:
         if column.dtype != pl.String:
             continue
         text = column.str.strip_chars()
-        text = text.filter(text.str.contains(r"[.,]").fill_null(False) & text.cast(pl.Float64, strict=False).is_null())
+        text = text.filter(text.str.contains(r"[.,]").fill_null(False))
         doubtful = text.str.contains(_AMBIGUOUS)
-        is_comma |= bool((text.str.contains(_COMMA_DECIMAL) & ~doubtful).any())
-        is_comma |= bool(text.str.contains(r"^[+-]?[1-9]\d{0,2}(\.\d{3}){2,}$").any())
-        is_point |= bool((text.str.contains(_COMMA_THOUSANDS) & ~doubtful).any())
-        if ambiguous is None and doubtful.any():
-            ambiguous = text.filter(doubtful)[0]
-    if ambiguous is not None and not is_comma and not is_point:
+        clear = text.filter(~doubtful)
+        is_comma |= bool(clear.str.contains(_COMMA_DECIMAL).any() or clear.str.contains(_POINT_GROUPS).any())
+        is_point |= bool(clear.str.contains(_POINT_DECIMAL).any() or clear.str.contains(_COMMA_THOUSANDS).any())
+        for mark in _MARKS:
+            for value in text.filter(doubtful & text.str.contains(mark, literal=True)).head(1):
+                doubted.setdefault(mark, value)
+    # Points are decimal marks until something says otherwise; then what was read before would change its meaning.
+    doubt = None
+    if not is_point:
+        doubt = doubted.get(",") if not is_comma else doubted.get(".")
+        if not is_comma and delimiter == ";":
+            doubt = doubt or doubted.get(".")
+    if doubt is not None:
         raise DataError(
-            f"{origin}: the comma in '{ambiguous}' may be a decimal mark or mark thousands; "
+            f"{origin}: '{doubt}' may have a decimal mark or a mark of thousands; "
             "allowed: data.decimal=',' or data.decimal='.'"
         )
-    return "," if is_comma and not is_point else "."
+    if is_comma and not is_point:
+        return ","
+    return "." if is_point or doubted else None
 
 
-def numbers_of(
-    column: pl.Series, decimal: Literal[".", ","], origin: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def numbers_of(column: pl.Series, decimal: Mark, origin: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Read a column as numbers.
 
     Parameters
@@ -216,6 +260,8 @@ def numbers_of(
     DataError
         Where the column holds something else.
     """
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype == pl.String:
         text = column.str.strip_chars()
         other = "," if decimal == "." else "."

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from admf_ray.core.bars import FIELDS, Bars
-from admf_ray.core.findings import DataReport
+from admf_ray.core.findings import DataReport, Finding
 from admf_ray.core.sessions import timeframe_length
 from admf_ray.data.anomalies import check_leaks, warn_gaps, warn_outside, warn_spikes, warn_stale
-from admf_ray.data.calendar import DAY, SessionTable, session_table
+from admf_ray.data.calendar import DAY, SessionTable, session_table, usual_distance
 from admf_ray.data.checker import RULES, Checker
 from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
@@ -41,7 +40,10 @@ def bars_of(tables: Sequence[Table], request: DataRequest, origin: str) -> Bars:
     DataError
         Lists every finding that is refused; its ``report`` has all of them.
     """
-    reading = read_rows(tables, request, origin)
+    try:
+        reading = read_rows(tables, request, origin)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as failure:
+        raise DataError(f"{origin}: cannot be read: {(str(failure) or repr(failure)).splitlines()[0]}") from None
     checker = Checker(reading, request)
     drop_unread(checker)
     table = _place(checker, reading, request, origin)
@@ -55,7 +57,7 @@ def bars_of(tables: Sequence[Table], request: DataRequest, origin: str) -> Bars:
             "min_history_bars": request.min_history,
         },
         reading=reading.notes,
-        findings=tuple(sorted(checker.findings, key=lambda finding: list(RULES).index(finding.rule))),
+        findings=_in_order(checker.findings, checker.rows.symbols),
     )
     refused = report.with_outcome("refused")
     if refused or not len(checker.rows):
@@ -67,46 +69,59 @@ def bars_of(tables: Sequence[Table], request: DataRequest, origin: str) -> Bars:
     return _aligned(checker.rows, table, reading, request, report)
 
 
+def _in_order(findings: Sequence[Finding], symbols: Sequence[str]) -> tuple[Finding, ...]:
+    """Sort findings by rule, symbol and time; what concerns a whole symbol or table comes first."""
+    rules, places = list(RULES), {symbol: place for place, symbol in enumerate(symbols)}
+
+    def key(finding: Finding) -> tuple[int, int, int, int]:
+        moment = -(2**63) if finding.known_at is None else finding.known_at
+        return rules.index(finding.rule), places.get(finding.symbol, -1), moment, finding.row
+
+    return tuple(sorted(findings, key=key))
+
+
 def _place(checker: Checker, reading: Reading, request: DataRequest, origin: str) -> SessionTable:
     """Give every row its ``known_at``; rows that have none are dropped and reported."""
     if reading.kind == "time" and len(checker.rows):
-        _localize(checker, reading, request, origin)
+        _localize(checker, reading, request)
     rows = checker.rows
     if not len(rows):
         return session_table(None, 0, 0)
     table = session_table(request.calendar, int(rows.moments.min()), int(rows.moments.max()))
-    if reading.kind == "day" and request.calendar is None:
-        checker.place(rows.moments + DAY)
-    elif reading.kind == "day":
-        closes, is_session = table.closes_of(rows.moments)
-        if not is_session.all():
-            checker.drop("calendar", ~is_session, f"no session of calendar {table.name} on this date")
-        checker.place(closes[is_session])
+    if reading.kind == "day":
+        _place_days(checker, request, table, origin)
     elif request.stamp == "open":
-        lengths, overlapping = _lengths(rows, request, origin)
-        ends = table.ends_of(rows.moments, lengths) if request.calendar else rows.moments + lengths
-        if overlapping.any():
-            what = "nearer to the bar before than a bar is long; allowed: data.timeframe=5min, or what it is"
-            checker.drop("timeframe", overlapping, what)
-        checker.place(ends[~overlapping])
+        _place_opens(checker, reading, request, table, origin)
     return table
 
 
-def _localize(checker: Checker, reading: Reading, request: DataRequest, origin: str) -> None:
-    """Take times of day in the zone that the request names."""
-    zone = request.timezone
-    if zone is None:
-        if request.sanity.require_utc and request.sanity.mode != "off":
-            raise DataError(
-                f"{origin}: timezone: times carry no offset; allowed: data.timezone=America/New_York (or UTC, ...), "
-                "or data.sanity.require_utc=false, which takes them as UTC"
-            )
-        zone = "UTC"
-        reading.notes["zone"] = "UTC, assumed"
-    else:
-        reading.notes["zone"] = zone
-    if zone == "UTC":
+def _place_days(checker: Checker, request: DataRequest, table: SessionTable, origin: str) -> None:
+    """Place dates at their session's close, or at the end of the UTC day."""
+    moments = checker.rows.moments
+    longer = request.timeframe is not None and timeframe_length(request.timeframe, "data.timeframe") != DAY
+    if longer or (request.stamp == "open" and usual_distance(np.unique(moments)) > DAY):
+        raise DataError(
+            f"{origin}: timeframe: dates of their beginning do not say when bars end that are not a day long; "
+            "allowed: dates on which they end (data.stamp=close, data.timeframe=null), or times"
+        )
+    if request.calendar is None:
+        checker.place(moments + DAY)
         return
+    closes, is_session = table.closes_of(moments)
+    checker.drop("calendar", ~is_session, f"no session of calendar {table.name} on this date")
+    checker.place(closes[is_session])
+
+
+def _localize(checker: Checker, reading: Reading, request: DataRequest) -> None:
+    """Take times of day in the zone that the request names."""
+    reading.notes["zone"] = request.timezone or "UTC, assumed"
+    if request.timezone is None and request.sanity.require_utc and request.sanity.mode != "off":
+        what = (
+            "times carry no offset; allowed: data.timezone=America/New_York (or UTC, ...), "
+            "or data.sanity.require_utc=false, which takes them as UTC"
+        )
+        checker.find_whole("timezone", what)
+    zone = request.timezone or "UTC"
     local = pl.Series(checker.rows.moments).cast(pl.Datetime("ns"))
     moments = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.epoch("ns")
     checker.drop(
@@ -115,48 +130,58 @@ def _localize(checker: Checker, reading: Reading, request: DataRequest, origin: 
     checker.place(moments.drop_nulls().to_numpy())
 
 
-def _lengths(rows: Rows, request: DataRequest, origin: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Give the length of each row's bar, and where bars would overlap.
+def _place_opens(checker: Checker, reading: Reading, request: DataRequest, table: SessionTable, origin: str) -> None:
+    """Place bars stamped at their open at their end.
 
-    The length is declared, or the distance of a symbol's first two bars, which no later bar changes: the last rows of a
-    file never move the first ones in time.
+    Their length is declared, or the distance of the symbol's first two bars, which later ones must confirm.
     """
-    overlapping = np.zeros(len(rows), dtype=np.bool_)
+    rows = checker.rows
     declared = timeframe_length(request.timeframe, "data.timeframe") if request.timeframe else None
     lengths = np.zeros(len(rows), dtype=np.int64)
+    overlapping = np.zeros(len(rows), dtype=np.bool_)
     order = np.lexsort((rows.moments, rows.symbol))
     symbol, moments = rows.symbol[order], rows.moments[order]
     for index, name in enumerate(rows.symbols):
         part = slice(int(np.searchsorted(symbol, index)), int(np.searchsorted(symbol, index, side="right")))
-        steps = np.diff(moments[part])
-        length = declared if declared is not None else next(iter(steps[steps > 0][:1].tolist()), None)
-        if length is None:
-            if part.stop > part.start:
-                raise DataError(
-                    f"{origin}: timeframe: {name} has one bar, stamped at its open, and nothing says how "
-                    "long it is; allowed: data.timeframe=5min, or what it is"
-                )
+        times = np.unique(moments[part])
+        if declared is None and len(times) == 1:
+            raise DataError(
+                f"{origin}: timeframe: {name} has one bar, stamped at its open, and nothing says how "
+                "long it is; allowed: data.timeframe=5min, or what it is"
+            )
+        if not len(times):
             continue
+        length = int(times[1] - times[0]) if declared is None else declared
         lengths[order[part]] = length
-        near = np.flatnonzero((steps > 0) & (steps < length))
-        overlapping[order[part][near + 1]] = True
-    return lengths, overlapping
+        reading.notes["length of a bar"] = f"{length / 60e9:g} minutes, " + ("declared" if declared else "as the first")
+        if declared is None and length != usual_distance(times):
+            what = (
+                f"the first two bars are {length / 60e9:g} minutes apart, most are {usual_distance(times) / 60e9:g}; "
+                "allowed: data.timeframe=5min, or what it is"
+            )
+            checker.find_whole("timeframe", what, index)
+        steps = np.append(length, np.diff(moments[part]))
+        overlapping[order[part]] = (steps > 0) & (steps < length)
+    ends = table.ends_of(rows.moments, lengths) if request.calendar else rows.moments + lengths
+    checker.place(ends)
+    what = "nearer to the bar before than a bar is long"
+    checker.find("timeframe", np.flatnonzero(overlapping), what, warn_only=True)
 
 
 def _check(checker: Checker, reading: Reading, request: DataRequest, table: SessionTable) -> None:
     """Run the checks in their order."""
-    named = table if request.calendar else None
     sort(checker)
-    if named is not None and reading.kind != "day":
-        warn_outside(checker, named)
+    if request.calendar and reading.kind != "day":
+        warn_outside(checker, table)
     if not reading.is_made:
         check_future(checker)
     absent = check_missing(checker)
     check_prices(checker)
-    warn_gaps(checker, named, reading.kind == "day")
+    if request.calendar:
+        warn_gaps(checker, table, reading.kind == "day")
     warn_spikes(checker)
     warn_stale(checker)
-    check_length(checker)
+    check_length(checker, absent)
     check_leaks(checker)
     fill(checker, absent)
 
@@ -181,19 +206,24 @@ def _aligned(rows: Rows, table: SessionTable, reading: Reading, request: DataReq
     first = int(number[0])
     session = (number - first).astype(np.int32)
     last = int(known_at[-1])
-    if reading.kind == "day":
-        covers_until = table.next_close(last) if request.calendar else last + _usual_distance(known_at)
+    if request.calendar and reading.kind == "day":
+        covers_until = table.next_close(last)
+    elif request.calendar and table.closes_at(last):
+        covers_until = table.next_open(last)
     else:
-        covers_until = last + _usual_distance(known_at)
+        covers_until = last + usual_distance(known_at)
     periods = request.periods_per_year
     if periods is None:
-        if request.calendar is None:
+        bars_each = np.unique(session, return_counts=True)[1]
+        if request.calendar is None or 2 * len(bars_each) < session[-1] + 1:
             error = DataError(
-                f"{report.origin}: how many bars a year has is not known; set data.calendar or data.periods_per_year"
+                f"{report.origin}: how many bars a year has is not known"
+                + (f" ({len(bars_each)} of {session[-1] + 1} sessions have one)" if request.calendar else "")
+                + "; set data.calendar or data.periods_per_year"
             )
             error.report = report
             raise error
-        periods = table.sessions_per_year * float(np.median(np.unique(session, return_counts=True)[1]))
+        periods = table.sessions_per_year * float(np.median(bars_each))
     return Bars(
         symbols=rows.symbols,
         known_at=known_at,
@@ -216,11 +246,3 @@ def _share_times(rows: Rows) -> bool:
         return False
     moments = rows.moments.reshape(-1, count)
     return bool((moments[1:] == moments[0]).all())
-
-
-def _usual_distance(known_at: npt.NDArray[np.int64]) -> int:
-    """Give the most common distance between neighbours, the smaller one of equals; a day for a single bar."""
-    if len(known_at) < 2:
-        return DAY
-    values, counts = np.unique(np.diff(known_at), return_counts=True)
-    return int(values[np.argmax(counts)])

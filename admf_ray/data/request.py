@@ -1,9 +1,12 @@
 """What is asked of a data source."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from admf_ray.core.bars import Adjustment
 from admf_ray.core.registry import unknown_name
@@ -12,6 +15,7 @@ from admf_ray.errors import ConfigError
 
 __all__ = ["MIN_HISTORY", "PROFILES", "DataRequest", "Sanity"]
 
+_COLUMNS = ("date", "time", "datetime", "symbol", "open", "high", "low", "close", "volume")
 MIN_HISTORY = 120
 """Bars that a symbol must have had before it can have a target, where the request says nothing."""
 
@@ -68,6 +72,10 @@ class Sanity:
         ):
             if value not in allowed:
                 raise ConfigError(f"data.sanity.{name}: {unknown_name(name, str(value), allowed)}")
+        _check_number("data.sanity.max_na_fraction", self.max_na_fraction, most=1.0)
+        _check_number("data.sanity.forward_fill_bars", self.forward_fill_bars, whole=True)
+        for name in ("allow_sort", "allow_drop_duplicates", "allow_clip_prices", "hold_on_nan", "require_utc"):
+            _check_bool(f"data.sanity.{name}", getattr(self, name))
         profile = PROFILES[self.profile]
         return replace(self, **{name: value for name, value in profile.items() if getattr(self, name) is None})
 
@@ -125,6 +133,8 @@ class DataRequest:
         Whether data with nothing but a close is accepted: open, high and low are then the close.
     min_history_bars : int or None
         No symbol has a target before it has had so many bars; None is 120.
+    columns : mapping of str to str
+        What the source calls its columns, where that is something else: ``{"close": "PX_LAST"}``.
     delimiter, decimal : str or None
         Of a CSV file; None detects them.
     date_format : str or None
@@ -149,6 +159,7 @@ class DataRequest:
     periods_per_year: float | None = None
     ohl_from_close: bool = False
     min_history_bars: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
     decimal: Literal[".", ","] | None = None
     date_format: str | None = None
@@ -172,14 +183,14 @@ class DataRequest:
         ):
             if value not in allowed:
                 raise ConfigError(f"data.{name}: {unknown_name(name, str(value), [str(one) for one in allowed])}")
+        self._check_types()
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
-            except (KeyError, ValueError, OSError):
+                pl.Series([0]).cast(pl.Datetime("ns")).dt.replace_time_zone(self.timezone)
+            except (KeyError, ValueError, OSError, pl.exceptions.PolarsError):
                 message = f"data.timezone: '{self.timezone}' is no time zone; allowed: UTC, America/New_York, ..."
                 raise ConfigError(message) from None
-        if self.periods_per_year is not None and not isinstance(self.periods_per_year, int | float):
-            raise ConfigError(f"data.periods_per_year: {self.periods_per_year!r} is no number; allowed: above 0")
         if self.timeframe is not None:
             timeframe_length(self.timeframe, "data.timeframe")
         if self.delimiter is not None and len(self.delimiter.encode()) != 1:
@@ -189,8 +200,38 @@ class DataRequest:
         if self.symbol is not None and self.symbols is not None:
             raise ConfigError("data.symbol, data.symbols: both are given; allowed: one of them")
         object.__setattr__(self, "sanity", _sanity(self.sanity).resolved())
-        if self.min_history_bars is None:
-            object.__setattr__(self, "min_history_bars", MIN_HISTORY)
+
+    def _check_types(self) -> None:
+        """Refuse what is not of its kind."""
+        for name in (
+            "path",
+            "symbol",
+            "calendar",
+            "timezone",
+            "timeframe",
+            "delimiter",
+            "date_format",
+            "start",
+            "stop",
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise ConfigError(f"data.{name}: {value!r} is not allowed; allowed: text")
+        if isinstance(self.symbols, list):
+            object.__setattr__(self, "symbols", tuple(self.symbols))
+        if self.symbols is not None and not (
+            isinstance(self.symbols, tuple) and all(isinstance(name, str) for name in self.symbols)
+        ):
+            raise ConfigError(f"data.symbols: {self.symbols!r} is not allowed; allowed: a list of names")
+        _check_bool("data.ohl_from_close", self.ohl_from_close)
+        _check_number("data.min_history_bars", self.min_history_bars, whole=True)
+        _check_number("data.periods_per_year", self.periods_per_year, above=0.0)
+        for name, written in self.columns.items():
+            allowed = [*_COLUMNS]
+            if name not in allowed:
+                raise ConfigError(f"data.columns.{name}: {unknown_name('column', name, allowed)}")
+            if not isinstance(written, str):
+                raise ConfigError(f"data.columns.{name}: {written!r} is not allowed; allowed: the name of a column")
 
     @property
     def min_history(self) -> int:
@@ -199,12 +240,34 @@ class DataRequest:
 
     def plain(self) -> dict[str, Any]:
         """Give the request as plain values, for keys."""
-        return asdict(replace(self, synthetic=dict(self.synthetic)))
+        return asdict(replace(self, synthetic=dict(self.synthetic), columns=dict(self.columns)))
+
+
+def _check_bool(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{name}: {value!r} is not allowed; allowed: true, false")
+
+
+def _check_number(
+    name: str, value: object, *, whole: bool = False, above: float | None = None, most: float = math.inf
+) -> None:
+    """Refuse what is no number, below 0, not above a bound, or beyond the most that is allowed."""
+    if value is None:
+        return
+    kinds = int if whole else int | float
+    good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not (0 <= value <= most) or (above is not None and not value > above):  # type: ignore[operator]
+        what = "a whole number" if whole else "a number"
+        least = f"above {above:g}" if above is not None else "at least 0"
+        upper = f", at most {most:g}" if most < math.inf else ""
+        raise ConfigError(f"{name}: {value!r} is not allowed; allowed: {what}, {least}{upper}")
 
 
 def _sanity(value: Sanity | Mapping[str, Any]) -> Sanity:
     if isinstance(value, Sanity):
         return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"data.sanity: {value!r} is not allowed; allowed: a mapping of options")
     allowed = [one.name for one in fields(Sanity)]
     for name in value:
         if name not in allowed:

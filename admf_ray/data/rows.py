@@ -11,7 +11,7 @@ import polars as pl
 
 from admf_ray.core.bars import FIELDS, Field
 from admf_ray.core.registry import unknown_name
-from admf_ray.data.columns import Columns, Table, decimal_mark, find_columns, numbers_of
+from admf_ray.data.columns import Columns, Mark, Table, decimal_mark, find_columns, numbers_of
 from admf_ray.data.request import DataRequest
 from admf_ray.data.stamps import NO_STAMP, Kind, Stamps, read_stamps
 from admf_ray.errors import DataError
@@ -144,7 +144,7 @@ def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Rea
     DataError
         Where a column is missing, there is no bar, or tables or rows contradict each other in kind.
     """
-    found = [(table, find_columns(table, request.ohl_from_close)) for table in tables]
+    found = [(table, find_columns(table, request.columns, request.ohl_from_close)) for table in tables]
     names = [_names_of(table, columns) for table, columns in found]
     there = sorted({name for written in names for name in written.values()})
     symbols = _chosen(there, request, origin)
@@ -175,7 +175,7 @@ def read_rows(tables: Sequence[Table], request: DataRequest, origin: str) -> Rea
         moments=_joined([read.moments for _, read in stamps]),
         number=np.arange(first),
         fields=fields,
-        extras=_extras([columns for _, columns in columns_of]),
+        extras=_extras(columns_of, mark),
         origins=tuple(origins),
     )
     unread = _joined([read.unread for _, read in stamps])
@@ -203,6 +203,8 @@ def _names_of(table: Table, columns: Columns) -> dict[str, str]:
     """Give the names of the symbols in a table, by how they are written."""
     if columns.symbol is None:
         return {table.symbol: table.symbol}
+    if columns.symbol.dtype.is_nested() or columns.symbol.dtype in {pl.Object, pl.Binary}:
+        raise DataError(f"{table.origin}: column {columns.symbol.name} holds {columns.symbol.dtype}, not names")
     written = columns.symbol.cast(pl.String)
     names = {text: (text or "").strip() for text in written.unique()}
     if not all(names.values()):
@@ -236,14 +238,27 @@ def _common_kind(stamps: Sequence[tuple[str, Stamps]], first: object) -> Kind:
     return said[0][1]
 
 
-def _common_mark(found: Sequence[tuple[Table, Columns]], request: DataRequest) -> Any:
+def _common_mark(found: Sequence[tuple[Table, Columns]], request: DataRequest) -> Mark:
     """Give the decimal mark of all tables."""
-    marks = [decimal_mark(list(columns.fields.values()), request.decimal, table.origin) for table, columns in found]
-    return "," if "," in marks else "."
+    if request.decimal is not None:
+        return request.decimal
+    marks: dict[Mark, str] = {}
+    for table, columns in found:
+        fields = list(columns.fields.values())
+        mark = decimal_mark(fields, table.reading.get("delimiter"), table.origin)
+        if mark is None and any(column.dtype.is_float() for column in fields):
+            mark = "."
+        if mark is not None:
+            marks.setdefault(mark, table.origin)
+    if len(marks) > 1:
+        raise DataError(
+            f"{marks[',']} has decimal commas, {marks['.']} has decimal points; allowed: one kind, or data.decimal"
+        )
+    return next(iter(marks), ".")
 
 
 def _fields(
-    found: Sequence[tuple[Table, Columns]], mark: Any
+    found: Sequence[tuple[Table, Columns]], mark: Mark
 ) -> tuple[dict[Field, npt.NDArray[np.float64]], dict[Field, npt.NDArray[np.bool_]], dict[Field, list[pl.Series]]]:
     values: dict[Field, npt.NDArray[np.float64]] = {}
     wrong: dict[Field, npt.NDArray[np.bool_]] = {}
@@ -263,21 +278,20 @@ def _fields(
     return values, wrong, texts
 
 
-def _extras(found: Sequence[Columns]) -> dict[str, npt.NDArray[np.float64]]:
-    """Give the other columns that every table has and that hold numbers."""
+def _extras(found: Sequence[tuple[Table, Columns]], mark: Mark) -> dict[str, npt.NDArray[np.float64]]:
+    """Give the other columns that hold numbers, in any of the tables; NaN where one has none."""
     extras = {}
-    for name in found[0].extras:
-        columns = [columns.extras.get(name) for columns in found]
+    for name in sorted({name for _, columns in found for name in columns.extras}):
         read = []
-        for column in columns:
+        for table, columns in found:
+            column = columns.extras.get(name)
             if column is None or not (column.dtype == pl.String or column.dtype.is_numeric()):
-                break
-            numbers = column.cast(pl.Float64, strict=False)
-            if numbers.null_count() > column.null_count():
-                break
-            read.append(numbers.fill_null(np.nan).to_numpy())
-        if len(read) == len(columns):
-            extras[name] = _joined(read)
+                read.append(np.full(len(columns.stamps), np.nan))
+            else:
+                read.append(numbers_of(column, mark, table.origin)[0])
+        numbers = _joined(read)
+        if not np.isnan(numbers).all():
+            extras[name] = numbers
     return extras
 
 

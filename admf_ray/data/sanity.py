@@ -22,34 +22,23 @@ def drop_unread(checker: Checker) -> None:
 def sort(checker: Checker) -> None:
     """Rules ``duplicates`` and ``order``: a symbol has one bar at a time, and they are in order of time."""
     rows = checker.rows
-    earlier = np.zeros(len(rows), dtype=np.bool_)
-    steps = np.diff(rows.moments)
-    one_after_another = len(rows.symbols) == 1 or bool((np.diff(rows.symbol) >= 0).all())
-    if one_after_another:
-        earlier[1:] = (steps < 0) & (np.diff(rows.symbol) == 0)
-    else:
+    if len(rows.symbols) > 1 and (rows.symbol[1:] < rows.symbol[:-1]).any():
         # Rows of several symbols may be mixed; each symbol's own must be in order.
-        by_symbol = np.argsort(rows.symbol, kind="stable")
-        backwards = (np.diff(rows.moments[by_symbol]) < 0) & (np.diff(rows.symbol[by_symbol]) == 0)
-        earlier[by_symbol[1:][backwards]] = True
-    out_of_order = rows.take(earlier) if earlier.any() else None
-    if not one_after_another or earlier.any():
-        rows = rows.take(np.lexsort((rows.moments, rows.symbol)))
-    again = np.zeros(len(rows), dtype=np.bool_)
-    again[1:] = (np.diff(rows.moments) == 0) & (np.diff(rows.symbol) == 0)
+        rows = rows.take(np.argsort(rows.symbol, kind="stable"))
     checker.rows = rows
+    earlier = np.zeros(len(rows), dtype=np.bool_)
+    for part in rows.each_symbol():
+        earlier[part] = rows.moments[part] < np.maximum.accumulate(rows.moments[part])
+    if earlier.any():
+        repair = "sorted" if checker.sanity.allow_sort else None
+        what = "earlier than a bar before"
+        checker.find("order", np.flatnonzero(earlier), what, repair=repair, fallback="sorted")
+        rows = rows.take(np.lexsort((rows.moments, rows.symbol)))
+        checker.rows = rows
+    again = np.zeros(len(rows), dtype=np.bool_)
+    again[1:] = (rows.moments[1:] == rows.moments[:-1]) & (rows.symbol[1:] == rows.symbol[:-1])
     if again.any():
         _drop_duplicates(checker, again)
-    if out_of_order is not None:
-        repair = "sorted" if checker.sanity.allow_sort else None
-        checker.find(
-            "order",
-            np.arange(len(out_of_order)),
-            "earlier than a bar before",
-            rows=out_of_order,
-            repair=repair,
-            fallback="sorted",
-        )
 
 
 def _drop_duplicates(checker: Checker, again: Mask) -> None:
@@ -61,6 +50,10 @@ def _drop_duplicates(checker: Checker, again: Mask) -> None:
         [(column[at] == column[at - 1]) | (np.isnan(column[at]) & np.isnan(column[at - 1])) for column in values],
         axis=0,
     )
+    is_text = np.zeros(len(rows), dtype=np.bool_)
+    for mask in checker.reading.wrong.values():
+        is_text |= mask[checker.positions()]
+    same[at] &= ~(is_text[at] | is_text[at - 1])
     repair = "dropped" if checker.sanity.allow_drop_duplicates else None
     for mask, what, allowed in (
         (again & same, "the same bar again", repair),
@@ -72,8 +65,7 @@ def _drop_duplicates(checker: Checker, again: Mask) -> None:
 
 def check_future(checker: Checker) -> None:
     """Rule ``future``: bars are complete."""
-    now = time.time_ns()
-    checker.find("future", np.flatnonzero(checker.rows.moments > now), "is not complete yet: it lies in the future")
+    checker.drop("future", checker.rows.moments > time.time_ns(), "is not complete yet: it lies in the future")
 
 
 def check_missing(checker: Checker) -> Mask:
@@ -106,12 +98,12 @@ def check_missing(checker: Checker) -> Mask:
     limit = checker.sanity.max_na_fraction
     for symbol, part in enumerate(rows.each_symbol()):
         count, total = int(absent[part].sum()), part.stop - part.start
-        if limit is not None and count > limit * total:
+        if limit is not None and total and count / total > limit:
             what = (
                 f"{count} of {total} bars are missing a price ({count / total:.1%}); "
                 f"allowed: {limit:.1%} (data.sanity.max_na_fraction)"
             )
-            checker.say("missing", "refused", what, symbol)
+            checker.find_whole("missing", what, symbol)
     return absent
 
 
@@ -136,9 +128,14 @@ def check_prices(checker: Checker) -> None:
             repair = "clipped to it" if checker.sanity.allow_clip_prices else None
             values = checker.rows.fields[name]
             if wrong.any() and checker.find(
-                "range", np.flatnonzero(wrong), f"{name} is {side}", values=values, repair=repair
+                "range",
+                np.flatnonzero(wrong),
+                f"{name} is {side}",
+                values=values,
+                repair=repair,
+                fallback="bar made missing",
             ):
-                checker.replace_field(name, np.where(wrong, bound, values))
+                checker.replace_field(name, np.where(wrong, bound if repair else np.nan, values))
     if upside_down.any() and checker.find(
         "range", np.flatnonzero(upside_down), "high is below low", values=high, fallback="bar made missing"
     ):
@@ -158,7 +155,7 @@ def fill(checker: Checker, absent: Mask) -> None:
     """
     missing = checker.missing()
     if checker.sanity.forward_fill_bars and checker.sanity.mode != "off" and missing.any():
-        missing = _forward_fill(checker, missing, checker.sanity.forward_fill_bars)
+        missing = _forward_fill(checker, missing, absent, checker.sanity.forward_fill_bars)
     left = np.flatnonzero(missing & absent)
     if checker.sanity.hold_on_nan:
         what = "a price is missing: positions are held, marked at the last close"
@@ -167,7 +164,7 @@ def fill(checker: Checker, absent: Mask) -> None:
         checker.find("missing", left, "a price is missing (data.sanity.hold_on_nan=false)")
 
 
-def _forward_fill(checker: Checker, missing: Mask, most: int) -> Mask:
+def _forward_fill(checker: Checker, missing: Mask, absent: Mask, most: int) -> Mask:
     """Fill, and give what is still missing."""
     rows, close = checker.rows, checker.rows.fields["close"]
     count = np.arange(len(rows))
@@ -175,11 +172,10 @@ def _forward_fill(checker: Checker, missing: Mask, most: int) -> Mask:
     for part in rows.each_symbol():
         begins[part] = part.start
     last = np.maximum.accumulate(np.where(missing, -1, count))
-    filled = missing & (last >= begins) & (count - last <= most)
+    filled = missing & absent & (last >= begins) & (count - last <= most)
     values = close[np.maximum(last, 0)]
-    checker.find(
-        "missing", np.flatnonzero(filled), "a price is missing", values=values, repair="filled with the last close"
-    )
+    repair = "so the bar takes the last close, without volume"
+    checker.find("missing", np.flatnonzero(filled), "a price is missing", values=values, repair=repair)
     for name in PRICES:
         checker.replace_field(name, np.where(filled, values, rows.fields[name]))
     # No price, no trade: the bar's volume is 0 where the data has volumes.
@@ -188,12 +184,11 @@ def _forward_fill(checker: Checker, missing: Mask, most: int) -> Mask:
     return missing & ~filled
 
 
-def check_length(checker: Checker) -> None:
-    """Rule ``length``: every symbol has more bars than it needs before its first target."""
+def check_length(checker: Checker, absent: Mask) -> None:
+    """Rule ``length``: every symbol has as many bars, before any are filled, as it needs for its first target."""
     least = checker.request.min_history
-    there = ~checker.missing()
     for symbol, part in enumerate(checker.rows.each_symbol()):
-        count = int(there[part].sum())
+        count = int((~absent[part]).sum())
         if count < max(least, 1):
             what = f"{count} bar(s) with prices; allowed: at least {max(least, 1)} (data.min_history_bars)"
-            checker.say("length", "refused", what, symbol)
+            checker.find_whole("length", what, symbol)

@@ -1,13 +1,15 @@
 """Stamps: from what a source writes as date and time to moments."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from admf_ray.data.calendar import DAY
+from admf_ray.data.columns import canonical_name
 from admf_ray.errors import DataError
 
 __all__ = ["NO_STAMP", "Kind", "Stamps", "read_stamps"]
@@ -15,18 +17,15 @@ __all__ = ["NO_STAMP", "Kind", "Stamps", "read_stamps"]
 Kind = Literal["day", "time", "moment"]
 """A date; a time of day without an offset; a moment: a time with an offset, or an epoch."""
 
-Parsed = tuple[pl.Series, Kind, str]
-"""Times without a zone (UTC for moments), what they are, and how they were read."""
-
 _YEARS = (1678, 2261)  # that nanoseconds since 1970 can say
-_DAY = 86_400 * 10**9
 _PER_UNIT = {"ms": 10**6, "us": 10**3, "ns": 1}
 _DAYS = (-106_650, 106_651)  # since 1970 of the first day of the first year, and after the last day of the last one
 NO_STAMP = (
     f"no date or time between {_YEARS[0]} and {_YEARS[1]}; allowed: 2018-12-31, 2018-12-31 16:00:00, "
-    "2018-12-31T16:00:00+00:00, epoch seconds to nanoseconds"
+    "2018-12-31T16:00:00+00:00, epoch seconds to nanoseconds, or data.date_format"
 )
-_LEAST_EPOCH = 10**8  # 1973: smaller numbers are counts, not moments
+_LEAST_COUNT = 1678_01_01  # smaller numbers count rows
+_LEAST_EPOCH = 10**8  # 1973
 _EPOCHS = (  # from, to, nanoseconds, unit
     (_LEAST_EPOCH, 10**11, 10**9, "s"),
     (10**11, 10**14, 10**6, "ms"),
@@ -41,8 +40,7 @@ _FORM = re.compile(
     r"(?P<offset> ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?"
 )
 _DASHED = r"\d{4}-\d{1,2}-\d{1,2}(?!.*UTC)"
-_OFFSET = r" ?[+-]\d{2}:?\d{2}$"
-_ZONED_MIDNIGHT = r"^\d{4}-\d{2}-\d{2}[T ]00:00(:00(\.0+)?)? ?([+-]\d{2}:?\d{2})$"
+_OFFSET = r" ?(Z|[+-]\d{2}:?\d{2})$"
 _TURNED = r"^(\d{1,2})([/.-])(\d{1,2})[/.-]\d{4}"
 _ALL_FORMATS: tuple[tuple[str, Kind], ...] = (
     ("%Y-%m-%d", "day"),
@@ -78,11 +76,33 @@ class Stamps:
     form: str
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Times of a column before it is decided what they are.
+
+    Attributes
+    ----------
+    times : polars.Series
+        Dates, or times without a zone: UTC for moments.
+    kind : {"day", "time", "moment"}
+    form : str
+        How they were read.
+    local : polars.Series or None
+        The times in the zone that they carry, where that is another.
+    """
+
+    times: pl.Series
+    kind: Kind
+    form: str
+    local: pl.Series | None = None
+
+
 def read_stamps(stamps: pl.Series, date_format: str | None, origin: str) -> Stamps:
     """Read a column of dates or times, of text, numbers or temporal type.
 
-    Times that are all at midnight, in their own zone, are days: what frames make of a column of days. Whether they are
-    is told by the first two moments, so that later rows never change what earlier ones mean.
+    Times that begin with two midnights, in the zone that they carry, are days: what frames and vendors make of a column
+    of days. The first two moments tell, so that later rows never change what earlier ones mean; a column ``known_at``
+    always holds moments.
 
     Parameters
     ----------
@@ -95,67 +115,68 @@ def read_stamps(stamps: pl.Series, date_format: str | None, origin: str) -> Stam
     Raises
     ------
     DataError
-        Where rows are of different kinds, or day and month cannot be told apart.
+        Where rows are of different kinds, or it cannot be told what they mean.
     """
+    if isinstance(stamps.dtype, pl.Categorical | pl.Enum):
+        stamps = stamps.cast(pl.String)
+    elif stamps.dtype.is_float() and bool((stamps.is_null() | (stamps == stamps.floor())).all()):
+        stamps = stamps.cast(pl.Int64, strict=False)
     if stamps.dtype == pl.String:
-        parsed, kind, form = _parsed_text(stamps.str.strip_chars(), date_format, origin)
+        parsed = _parsed_text(stamps.str.strip_chars(), date_format, origin)
+    elif stamps.dtype.is_integer() and date_format is not None:
+        parsed = _parsed_text(stamps.cast(pl.String), date_format, origin)
     elif stamps.dtype.is_integer():
-        if date_format is not None:
-            parsed, kind, form = _parsed_text(stamps.cast(pl.String), date_format, origin)
-        else:
-            parsed, kind, form = _parsed_numbers(stamps.cast(pl.Int64, strict=False), origin)
+        parsed = _parsed_numbers(stamps.cast(pl.Int64, strict=False), origin)
     elif stamps.dtype == pl.Date:
-        parsed, kind, form = stamps, "day", "dates"
+        parsed = Parsed(stamps, "day", "dates")
     elif isinstance(stamps.dtype, pl.Datetime):
-        zone = stamps.dtype.time_zone
-        # Midnights of a named zone are its days; the UTC day of a moment means nothing to an exchange.
-        kind = "moment" if zone in {"UTC", "Etc/UTC"} else "time"
-        form = f"times in {zone}" if zone else "times"
-        parsed = stamps
-        if zone is not None and kind == "time":
-            local = stamps.dt.replace_time_zone(None)
-            if _begins_with_midnights(local):
-                parsed = local
-            else:
-                kind = "moment"
+        zone, local = stamps.dtype.time_zone, stamps.dt.replace_time_zone(None)
+        utc = local if zone is None else stamps.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        parsed = Parsed(utc, "moment" if zone else "time", f"times in {zone}" if zone else "times", local)
     else:
         raise DataError(f"{origin}: column {stamps.name} holds {stamps.dtype}, not dates or times")
-    per_unit = _DAY if parsed.dtype == pl.Date else _PER_UNIT[getattr(parsed.dtype, "time_unit", "ns")]
-    units = parsed.to_physical().cast(pl.Int64)
-    unread = ~units.is_between(_DAYS[0] * _DAY // per_unit, _DAYS[1] * _DAY // per_unit - 1).fill_null(False).to_numpy()
-    moments = np.where(unread, 0, units.fill_null(0).to_numpy()) * per_unit
-    if kind == "time" and _begins_with_midnights(parsed):
-        _refuse_mixture(stamps, moments % _DAY == 0, origin)
-        kind, form = "day", f"{form}, all midnight"
-    return Stamps(moments, unread, kind, form)
-
-
-def _begins_with_midnights(times: pl.Series) -> bool:
-    """Say whether the first two different times, or the only one, are midnights."""
-    first = times.min()
-    second = times.filter(times > first).min() if first is not None else None
-    return first is not None and all(
-        (one.hour, one.minute, one.second, one.microsecond) == (0, 0, 0, 0)  # type: ignore[union-attr]
-        for one in (first, second)
-        if one is not None
-    )
-
-
-def _refuse_mixture(stamps: pl.Series, is_day: npt.NDArray[np.bool_], origin: str) -> None:
+    moments, unread = _nanoseconds(parsed.times)
+    if parsed.kind == "day" or unread.all() or canonical_name(stamps.name) == "known_at":
+        return Stamps(moments, unread, parsed.kind, parsed.form)
+    local_moments = moments if parsed.local is None else _nanoseconds(parsed.local)[0]
+    if not _begins_with_midnights(local_moments[~unread], stamps, origin):
+        return Stamps(moments, unread, parsed.kind, parsed.form)
+    is_day = unread | (local_moments % DAY == 0)
     if not is_day.all():
         row = int(np.argmin(is_day))
         raise DataError(
-            f"{origin}: some times are days and some do not say only a day, such as row {row + 1}: "
-            f"'{stamps[row]}'; allowed: one kind"
+            f"{origin}: some times are days (midnights) and some are not, such as row {row + 1}: '{stamps[row]}'; "
+            "allowed: one kind, or a column known_at"
         )
+    return Stamps(local_moments, unread, "day", f"{parsed.form}, all midnight")
+
+
+def _nanoseconds(times: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Give nanoseconds since 1970, 0 where there is no time that they can say, and where that is."""
+    per_unit = DAY if times.dtype == pl.Date else _PER_UNIT[getattr(times.dtype, "time_unit", "ns")]
+    units = times.to_physical().cast(pl.Int64)
+    unread = ~units.is_between(_DAYS[0] * DAY // per_unit, _DAYS[1] * DAY // per_unit - 1).fill_null(False).to_numpy()
+    return np.where(unread, 0, units.fill_null(0).to_numpy()) * per_unit, unread
+
+
+def _begins_with_midnights(local: npt.NDArray[np.int64], stamps: pl.Series, origin: str) -> bool:
+    """Say whether the first two different times are midnights."""
+    first = local.min()
+    if first % DAY:
+        return False
+    later = local[local > first]
+    if not len(later):
+        raise DataError(
+            f"{origin}: a single midnight, '{stamps[0]}', may be a day or a moment; allowed: dates without a time"
+        )
+    return bool(later.min() % DAY == 0)
 
 
 def _parsed_numbers(numbers: pl.Series, origin: str) -> Parsed:
-    """Read whole numbers: days such as 20181231, else epochs whose unit their size tells."""
-    known = numbers.drop_nulls()
-    if len(known) and known.is_between(*_COMPACT_DAYS).all():
-        return numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False), "day", "days as 20181231"
-    first = next((value for value in known if value >= _LEAST_EPOCH), _LEAST_EPOCH)
+    """Read whole numbers: days such as 20181231, else epochs; the first one tells which, and in which unit."""
+    first = next((value for value in numbers if value is not None and value >= _LEAST_COUNT), _LEAST_EPOCH)
+    if _COMPACT_DAYS[0] <= first <= _COMPACT_DAYS[1]:
+        return Parsed(numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False), "day", "days as 20181231")
     if _COMPACT_MINUTES[0] <= first <= _COMPACT_MINUTES[1]:
         raise DataError(
             f"{origin}: {first} may be a date with hours and minutes or epoch milliseconds; "
@@ -164,7 +185,7 @@ def _parsed_numbers(numbers: pl.Series, origin: str) -> Parsed:
     least, limit, scale, unit = next(epoch for epoch in _EPOCHS if first < epoch[1])
     readable = numbers.is_between(least, min(limit, 2**63 // scale) - 1)
     nanoseconds = pl.select(pl.when(readable).then(numbers)).to_series() * scale
-    return nanoseconds.cast(pl.Datetime("ns")), "moment", f"epoch {unit}"
+    return Parsed(nanoseconds.cast(pl.Datetime("ns")), "moment", f"epoch {unit}")
 
 
 def _parsed_text(text: pl.Series, date_format: str | None, origin: str) -> Parsed:
@@ -180,26 +201,31 @@ def _parsed_text(text: pl.Series, date_format: str | None, origin: str) -> Parse
         text = _dashed(text)
     match = _FORM.fullmatch(_example(text))
     if match is None:
-        parsed, kinds = _parsed_all_ways(text)
-        kind = "day" if parsed.is_null().all() else _one_kind(text, kinds, origin)
-        return parsed, kind, "text"
-    offset = match["offset"] or ""
-    if offset and _offset_nanoseconds(offset) != 0 and text.str.contains(_ZONED_MIDNIGHT).all():
-        # Midnights of a zone: its days. The UTC day of a moment means nothing to an exchange.
-        naive = text.str.replace(_OFFSET, "")
-        return _parsed_in_form(naive, _FORM.fullmatch(_example(naive)), origin)
-    if offset and text.str.ends_with(offset).all():
-        # Times without an offset are read several times faster; one that all rows share is taken off and put on again.
-        naive = text.str.strip_suffix(offset)
-        parsed, _, form = _parsed_in_form(naive, _FORM.fullmatch(_example(naive)), origin)
-        shift = _offset_nanoseconds(offset) // (1 if parsed.dtype == pl.Datetime("ns") else 1_000)
-        return (parsed.to_physical() - shift).cast(parsed.dtype), "moment", f"{form}{offset}"
-    return _parsed_in_form(text, match, origin)
+        times, kinds = _parsed_all_ways(text)
+        return Parsed(times, "day" if times.is_null().all() else _one_kind(text, kinds, origin), "text")
+    if match["offset"] is None:
+        return _parsed_in_form(text, match, origin)
+    return _parsed_with_offset(text, match, origin)
 
 
-def _parsed_in_form(text: pl.Series, match: re.Match[str] | None, origin: str) -> Parsed:
+def _parsed_with_offset(text: pl.Series, match: re.Match[str], origin: str) -> Parsed:
+    """Read times with an offset, and the local times without it."""
+    offset = match["offset"]
+    if not text.str.ends_with(offset).all():
+        times_without, _ = _parsed_all_ways(text.str.replace(_OFFSET, ""))
+        return replace(_parsed_in_form(text, match, origin), local=times_without)
+    # Times without an offset are read several times faster; one that all rows share is taken off and put on again.
+    naive = text.str.strip_suffix(offset)
+    example = _FORM.fullmatch(_example(naive))
+    assert example is not None
+    local = _parsed_in_form(naive, example, origin)
+    shift = _offset_nanoseconds(offset) // (1 if local.times.dtype == pl.Datetime("ns") else 1_000)
+    utc = (local.times.to_physical() - shift).cast(local.times.dtype)
+    return Parsed(utc, "moment", f"{local.form}{offset}", local.times)
+
+
+def _parsed_in_form(text: pl.Series, match: re.Match[str], origin: str) -> Parsed:
     """Read text in the form of an example; rows that do not fit are read in any other form of the same kind."""
-    assert match is not None
     form, kind = _format_of(match)
     if kind == "day":
         parsed = text.str.to_date(form, strict=False)
@@ -211,14 +237,14 @@ def _parsed_in_form(text: pl.Series, match: re.Match[str] | None, origin: str) -
     else:
         parsed = text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone(None)
     if not parsed.null_count():
-        return parsed, kind, f"text as {form}"
+        return Parsed(parsed, kind, f"text as {form}")
     rest = parsed.is_null()
     others, kinds = _parsed_all_ways(text.filter(rest))
     if any(other not in {None, kind} for other in kinds):
         every = np.full(len(text), kind, dtype=object)
         every[rest.to_numpy()] = kinds
         _one_kind(text, every.tolist(), origin)
-    return _in_nanoseconds(parsed).scatter(rest.arg_true(), others), kind, f"text as {form}"
+    return Parsed(_in_nanoseconds(parsed).scatter(rest.arg_true(), others), kind, f"text as {form}")
 
 
 def _example(text: pl.Series) -> str:
@@ -316,7 +342,11 @@ def _turned(text: pl.Series, origin: str) -> pl.Series:
 
 def _parsed_as(text: pl.Series, date_format: str, origin: str) -> Parsed:
     form = date_format.replace("%z", "%#z")
-    kind: Kind = "moment" if "%#z" in form else "time" if re.search(r"%[HIRTXcsk]", form) else "day"
+    kind: Kind = "day"
+    if re.search(r"%[:#]*z|%s|%\+", form):
+        kind = "moment"
+    elif re.search(r"%-?[HIkMSTRrXclp]", form):
+        kind = "time"
     try:
         if kind == "day":
             parsed = text.str.to_date(form, strict=False)
@@ -324,4 +354,4 @@ def _parsed_as(text: pl.Series, date_format: str, origin: str) -> Parsed:
             parsed = text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone(None)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{origin}: data.date_format: '{date_format}': {str(error).splitlines()[0]}") from None
-    return parsed, kind, f"text as {date_format}"
+    return Parsed(parsed, kind, f"text as {date_format}")

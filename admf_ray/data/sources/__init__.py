@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,18 +11,18 @@ import polars as pl
 import pyarrow as pa
 
 from admf_ray.core.bars import Bars
-from admf_ray.core.registry import Registry
+from admf_ray.core.registry import Registry, unknown_name
 from admf_ray.data.catalog import prepared
 from admf_ray.data.columns import Table
 from admf_ray.data.panel import bars_of
 from admf_ray.data.request import DataRequest
-from admf_ray.data.sources.csv import CSV
+from admf_ray.data.sources.csv import CSV, READ_ERRORS
 from admf_ray.data.sources.indices import NASDAQ, SP500
 from admf_ray.data.sources.parquet import PARQUET
 from admf_ray.data.sources.source import Source
 from admf_ray.data.sources.synthetic import SYNTHETIC
 from admf_ray.data.sources.yahoo import YFINANCE
-from admf_ray.errors import DataError
+from admf_ray.errors import ConfigError, DataError
 from admf_ray.fingerprint import code_fingerprint, fingerprint_file, fingerprint_value
 
 __all__ = ["HANDED_OVER", "SOURCES", "Source", "load_bars", "request_bars"]
@@ -35,6 +36,9 @@ for _source in (CSV, NASDAQ, PARQUET, SP500, SYNTHETIC, YFINANCE):
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MADE_WITH = ("exchange_calendars", "numpy", "polars")
+"""Packages whose version may change what is made of the same content."""
 
 Frame: TypeAlias = "pd.DataFrame | pl.DataFrame | pa.Table"
 
@@ -63,17 +67,31 @@ def request_bars(request: DataRequest) -> Bars:
         calendar=request.calendar or source.calendar,
     )
     asked = {name: value for name, value in request.plain().items() if name != "path"}
-    key = fingerprint_value([code_fingerprint(), _content(path), path.name if path else None, asked])
-    return prepared(key, lambda: bars_of(source.read(path, request), request, path.name if path else source.name))
+    for name in ("start", "stop"):
+        if getattr(request, name) is not None and not source.downloads:
+            raise DataError(f"data.{name}: source {source.name} downloads nothing; allowed: span.{name} for a backtest")
+    files = _files(path)
+    before = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    content = [
+        [file.name if file == path else str(file.relative_to(path or file)), fingerprint_file(file)] for file in files
+    ]
+    versions = {name: version(name) for name in _MADE_WITH}
+    key = fingerprint_value([code_fingerprint(), versions, content, asked])
+
+    def keep(bars: Bars) -> bool:
+        """Say no where a file changed while it was read, or a bar is only too young today."""
+        unchanged = before == [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        findings = bars.report.findings if bars.report else ()
+        return unchanged and not any(finding.rule == "future" for finding in findings)
+
+    return prepared(key, lambda: bars_of(source.read(path, request), request, path.name if path else source.name), keep)
 
 
-def _content(path: Path | None) -> Any:
-    """Give what a file, or every file of a folder, holds."""
+def _files(path: Path | None) -> list[Path]:
+    """Give a file itself, or every file of a folder."""
     if path is None:
-        return None
-    if path.is_file():
-        return fingerprint_file(path)
-    return [[str(file.relative_to(path)), fingerprint_file(file)] for file in sorted(path.rglob("*")) if file.is_file()]
+        return []
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
 def load_bars(source: "str | Frame", path: str | Path | None = None, **options: Any) -> Bars:
@@ -105,10 +123,14 @@ def load_bars(source: "str | Frame", path: str | Path | None = None, **options: 
     >>> bars.symbols, bars.open.tolist()
     (('ABC',), [[10.0, 11.0]])
     """
-    if isinstance(options.get("symbols"), list):
-        options["symbols"] = tuple(options["symbols"])
+    allowed = [one.name for one in fields(DataRequest) if one.name not in {"source", "path"}]
+    for name in options:
+        if name not in allowed:
+            raise ConfigError(f"load_bars: {unknown_name('option', name, allowed)}")
     if isinstance(source, str):
         return request_bars(DataRequest(source=source, path=str(path) if path else None, **options))
+    if path is not None:
+        raise DataError(f"load_bars: a table and a path '{path}' are both given; allowed: one of them")
     request = DataRequest(source=HANDED_OVER, **options)
     return bars_of(_tables(source, request), request, "frame")
 
@@ -127,8 +149,8 @@ def _tables(frame: "Frame", request: DataRequest) -> Sequence[Table]:
             converted = pl.from_arrow(frame)
             assert isinstance(converted, pl.DataFrame)
             frame = converted
-    except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"frame: cannot be taken over: {str(error).splitlines()[0]}") from None
+    except (*READ_ERRORS, pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"frame: cannot be taken over: {(str(error) or repr(error)).splitlines()[0]}") from None
     if not isinstance(frame, pl.DataFrame):
         raise DataError(
             f"load_bars: {type(frame).__name__} is not allowed; allowed: the name of a source, or a pandas, "

@@ -1,6 +1,7 @@
 """Bars in CSV: any delimiter and decimal mark, gzip, byte-order marks; one file, or a folder with one a symbol."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 from admf_ray.core.bars import FIELDS
 from admf_ray.data.columns import Table, canonical_name
 from admf_ray.data.request import DataRequest
-from admf_ray.data.sources.source import Source, files_of, given_path
+from admf_ray.data.sources.source import Source, files_of, given_path, one_each
 from admf_ray.errors import DataError
 
 __all__ = ["CSV", "READ_ERRORS", "read_csv"]
@@ -45,19 +46,33 @@ def read_csv(path: Path, request: DataRequest, folder: Path | None = None) -> Ta
     delimiter = request.delimiter or max(_DELIMITERS, key=header.count)
     names = [name.strip('"') for name in header.split(delimiter)]
     prices = {name: pl.Float64 for name in names if canonical_name(name) in FIELDS}
+    # Beside a semicolon a point may mark thousands: then the text itself is looked at.
+    as_text = request.decimal == "," or (request.decimal is None and delimiter == ";")
     try:
-        if request.decimal == ",":
-            frame = pl.read_csv(path, separator=delimiter, infer_schema=False)
+        if as_text:
+            frame = pl.read_csv(path, separator=delimiter, infer_schema=False, glob=False)
         else:
             try:
-                frame = pl.read_csv(path, separator=delimiter, infer_schema=False, schema_overrides=prices)
+                frame = pl.read_csv(path, separator=delimiter, infer_schema=False, glob=False, schema_overrides=prices)
             except pl.exceptions.PolarsError:
-                frame = pl.read_csv(path, separator=delimiter, infer_schema=False)
+                frame = pl.read_csv(path, separator=delimiter, infer_schema=False, glob=False)
     except READ_ERRORS as error:
-        raise DataError(f"{origin}: cannot be read as CSV: {(str(error) or repr(error)).splitlines()[0]}") from None
-    stem = path.name.removesuffix(".gz").removesuffix(".csv")
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise DataError(
+            f"{origin}: cannot be read as CSV: {reason}; allowed: UTF-8 text whose first line names the columns, and "
+            "lines with no more cells than it"
+        ) from None
+    frame = _without_empty_lines(frame)
+    stem = re.sub(r"(?i)(\.csv)?(\.gz)?$", "", path.name)
     symbol = stem if folder else request.symbol or stem
     return Table(origin, frame, symbol, {"delimiter": "tab" if delimiter == "\t" else delimiter})
+
+
+def _without_empty_lines(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out lines without a single value, as spreadsheets write them."""
+    if not frame.width or not frame.to_series(0).null_count():
+        return frame
+    return frame.filter(~pl.all_horizontal(pl.all().is_null()))
 
 
 def _header(path: Path, origin: str) -> str:
@@ -78,8 +93,10 @@ def _header(path: Path, origin: str) -> str:
 
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
     assert path is not None
-    files = files_of(path, ("*.csv", "*.csv.gz"))
-    return [read_csv(file, request, None if file == path else path) for file in files]
+    if path.is_file():
+        return [read_csv(path, request)]
+    files = files_of(path, (".csv", ".csv.gz"))
+    return one_each([read_csv(file, request, path) for file in files], request, path)
 
 
 CSV = Source(name="csv", locate=given_path, read=_read)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from admf_ray.data.columns import Table, canonical_name
+from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import READ_ERRORS
-from admf_ray.data.sources.source import Source, files_of, given_path
+from admf_ray.data.sources.source import Source, files_of, given_path, one_each
 from admf_ray.errors import DataError
 
 __all__ = ["PARQUET"]
@@ -17,28 +17,24 @@ __all__ = ["PARQUET"]
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
     """Read all files; those of a partitioned folder (``key=value``), or with a symbol column, are one table."""
     assert path is not None
-    files = files_of(path, ("*.parquet",))
+    files = files_of(path, (".parquet",))
     if path.is_file():
         return [_table(path, path.name, request.symbol or path.stem)]
-    is_partitioned = any("=" in part for file in files for part in file.relative_to(path).parts[:-1])
-    if is_partitioned:
-        frame = _frame(path / "**" / "*.parquet", path.name, partitioned=True)
-        return [Table(path.name, frame, request.symbol or path.name)]
-    tables = [_table(file, str(file.relative_to(path)), file.stem) for file in files]
-    has_symbol = any(canonical_name(name) == "symbol" for name in tables[0].frame.columns)
-    if request.symbol is not None and not has_symbol and request.symbol not in {table.symbol for table in tables}:
-        # A name that no file has: the files are parts of the one symbol.
-        return [Table(table.origin, table.frame, request.symbol) for table in tables]
-    return tables
+    keys = {part.partition("=")[0] for file in files for part in file.relative_to(path).parts[:-1] if "=" in part}
+    if keys:
+        return [Table(path.name, _frame(files, path.name, keys), request.symbol or path.name)]
+    return one_each([_table(file, str(file.relative_to(path)), file.stem) for file in files], request, path)
 
 
 def _table(path: Path, origin: str, symbol: str) -> Table:
-    return Table(origin, _frame(path, origin, partitioned=False), symbol)
+    return Table(origin, _frame([path], origin, set()), symbol)
 
 
-def _frame(path: Path, origin: str, *, partitioned: bool) -> pl.DataFrame:
+def _frame(files: Sequence[Path], origin: str, keys: set[str]) -> pl.DataFrame:
+    """Read files as one table; the keys of their folders become columns of text, as they are written."""
+    schema = dict.fromkeys(keys, pl.String()) or None
     try:
-        return pl.read_parquet(path, hive_partitioning=partitioned)
+        return pl.read_parquet(list(files), glob=False, hive_partitioning=bool(keys), hive_schema=schema)
     except READ_ERRORS as error:
         raise DataError(f"{origin}: cannot be read as Parquet: {(str(error) or repr(error)).splitlines()[0]}") from None
 

@@ -1,14 +1,15 @@
 """What a data source is."""
 
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from admf_ray.data.columns import Table
+from admf_ray.data.columns import Table, canonical_name
 from admf_ray.data.request import DataRequest
 from admf_ray.errors import DataError
 
-__all__ = ["Source", "files_of", "given_path", "no_path"]
+__all__ = ["Source", "files_of", "given_path", "no_path", "one_each"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Source:
     read : callable of (Path or None, DataRequest) -> sequence of Table
     symbol, calendar : str or None
         Declared by the source, used where the request says nothing.
+    downloads : bool
+        Whether it asks for bars between dates.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Source:
     read: Callable[[Path | None, DataRequest], Sequence[Table]]
     symbol: str | None = None
     calendar: str | None = None
+    downloads: bool = False
 
 
 def given_path(request: DataRequest) -> Path:
@@ -43,9 +47,10 @@ def given_path(request: DataRequest) -> Path:
     if not request.path:
         raise DataError(f"data.path: source {request.source} needs the path of a file or folder")
     path = Path(request.path).expanduser().absolute()
-    if not path.exists():
-        raise DataError(f"data.path: there is no file or folder '{path}'")
-    return path
+    with contextlib.suppress(OSError):
+        if path.is_file() or path.is_dir():
+            return path
+    raise DataError(f"data.path: there is no file or folder '{path}'")
 
 
 def no_path(request: DataRequest) -> None:
@@ -54,8 +59,8 @@ def no_path(request: DataRequest) -> None:
         raise DataError(f"data.path: source {request.source} brings its own data; leave data.path empty")
 
 
-def files_of(path: Path, patterns: Sequence[str]) -> list[Path]:
-    """Give a file itself, or the files of a folder that match, sorted.
+def files_of(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Give a file itself, or the files of a folder with one of these endings, sorted; hidden ones are left aside.
 
     Raises
     ------
@@ -64,7 +69,30 @@ def files_of(path: Path, patterns: Sequence[str]) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = sorted({file for pattern in patterns for file in path.rglob(pattern) if file.is_file()})
-    if not files:
-        raise DataError(f"data.path: folder '{path}' has no file {' or '.join(patterns)}")
-    return files
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    found = [file for file in files if file.name.lower().endswith(tuple(suffixes))]
+    if not found:
+        raise DataError(f"data.path: folder '{path}' has no file that ends in {' or '.join(suffixes)}")
+    return found
+
+
+def one_each(tables: Sequence[Table], request: DataRequest, folder: Path) -> Sequence[Table]:
+    """Settle what the files of a folder are: one symbol each by their names, or parts of the one that is named.
+
+    Raises
+    ------
+    DataError
+        Where two files have the same name.
+    """
+    has_symbol = any(canonical_name(name) == "symbol" for name in tables[0].frame.columns)
+    if request.symbol is not None and not has_symbol and request.symbol not in {table.symbol for table in tables}:
+        # A name that no file has: the files are parts of the one symbol.
+        return [replace(table, symbol=request.symbol) for table in tables]
+    origins: dict[str, str] = {}
+    for table in tables:
+        other = origins.setdefault(table.symbol, table.origin)
+        if other != table.origin and not has_symbol:
+            raise DataError(
+                f"{folder.name}: two files for symbol {table.symbol}: {other} and {table.origin}; allowed: one"
+            )
+    return tables

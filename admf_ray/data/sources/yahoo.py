@@ -6,15 +6,17 @@ import re
 import uuid
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from admf_ray.core.sessions import timeframe_length
 from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
+from admf_ray.data.sources.csv import READ_ERRORS
 from admf_ray.data.sources.source import Source, no_path
 from admf_ray.errors import ConfigError, DataError
 from admf_ray.fingerprint import cache_directory, fingerprint_value
@@ -78,6 +80,15 @@ def _download(symbol: str, interval: str, request: DataRequest) -> pl.DataFrame:
     if frame.empty:
         raise DataError(f"yfinance: Yahoo has no bars of {symbol} for these dates and this data.timeframe")
     table = pl.from_pandas(frame.reset_index())
+    moments = pl.col(table.columns[0])
+    if interval == "1d":
+        # Days of the exchange's zone; today's is not over.
+        table = table.with_columns(moments.dt.replace_time_zone(None).dt.date())
+        table = table.filter(moments < datetime.now(frame.index.tz).date())
+    else:
+        length = timedelta(microseconds=timeframe_length(request.timeframe or "1d", "data.timeframe") // 1_000)
+        table = table.with_columns(moments.dt.convert_time_zone("UTC"))
+        table = table.filter(moments + length <= datetime.now(UTC))
     known = {name.lower(): name for name in table.columns}
     columns = {
         "datetime": table.columns[0],
@@ -90,7 +101,11 @@ def _download(symbol: str, interval: str, request: DataRequest) -> pl.DataFrame:
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
     assert path is not None
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return [Table(path.name, pl.read_parquet(path), request.symbol or "", {"downloaded": f"{when:%Y-%m-%d}, {path}"})]
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except READ_ERRORS:
+        raise DataError(f"yfinance: '{path}' is damaged; remove it to download again") from None
+    return [Table(path.name, frame, request.symbol or "", {"downloaded": f"{when:%Y-%m-%d}, {path}"})]
 
 
-YFINANCE = Source(name="yfinance", locate=_locate, read=_read)
+YFINANCE = Source(name="yfinance", locate=_locate, read=_read, downloads=True)

@@ -87,8 +87,8 @@ def test_a_walk_forward_on_repaired_bars_shows_the_repairs(messy, capsys) -> Non
     repairs = [
         "duplicates: messy bar 2000-03-13 (row 302): the same bar again, dropped",
         "order: messy bar 1999-05-27 (row 102): earlier than a bar before, sorted",
-        "missing: messy bar 2000-12-22 (row 501): a price is missing, filled with the last close: 87.1",
-        "missing: messy bar 2000-12-26 (row 502): a price is missing, filled with the last close: 87.1",
+        "missing: messy bar 2000-12-22 (row 501): a price is missing, so the bar takes the last close, without volume: 87.1",
+        "missing: messy bar 2000-12-26 (row 502): a price is missing, so the bar takes the last close, without volume: 87.1",
         "range: messy bar 2000-08-02 (row 401): close is above high, clipped to it: 500",
     ]
     printed = capsys.readouterr().out

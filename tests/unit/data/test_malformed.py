@@ -102,8 +102,8 @@ REFUSED = {
     "counted rows": (b"date,open,high,low,close\n0,1,1,1,1\n1,1,1,1,1\n", "no date or time"),
     "minutes or epoch": (b"date,open,high,low,close\n202001021530,1,1,1,1\n", "epoch milliseconds"),
     "epochs of two units": (
-        b"date,open,high,low,close\n1577923200,1,1,1,1\n1577923260000,1,1,1,1\n",
-        r"bar 1577923260000 \(row 2\): no date or time",
+        b"date,open,high,low,close\n1577955600,1,1,1,1\n1577955660000,1,1,1,1\n",
+        r"bar 1577955660000 \(row 2\): no date or time",
     ),
     "epoch too large": (b"date,open,high,low,close\n99999999999,1,1,1,1\n", "no date or time"),
     "a holiday": (lines("2020-01-01,1,1,1,1,1"), r"calendar: .*\(row 41\): no session of calendar XNYS"),
@@ -112,7 +112,7 @@ REFUSED = {
     "missing prices": (re.sub(rb"(?m),[\d.]+,(\d+)$", rb",,\1", SOUND), "40 of 40 bars are missing a price"),
     "comma, or is it": (
         b"date;open;high;low;close\n2020-01-02;1,250;1,250;1,250;1,250\n",
-        "may be a decimal mark or mark thousands",
+        "may have a decimal mark or a mark of thousands",
     ),
     "marks of both kinds": (
         b"date;open;high;low;close\n2020-01-02;1.250,5;1,250.5;1;1\n",

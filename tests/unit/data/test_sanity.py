@@ -47,7 +47,7 @@ DEFECTS = {
     "close too high": ("range", changed(SOUND, 30, close=HIGH + 1), "clipped to it"),
     "upside down": ("range", changed(SOUND, 30, high=LOW - 1), None),
     "negative volume": ("volume", changed(SOUND, 30, volume=-1.0), None),
-    "too much missing": ("missing", changed(SOUND, 30, close=None), "filled with the last close"),
+    "too much missing": ("missing", changed(SOUND, 30, close=None), "so the bar takes the last close, without volume"),
 }
 
 
@@ -147,7 +147,7 @@ def test_bars_in_the_future_are_not_complete() -> None:
     )
     with pytest.raises(DataError, match=r"future: frame bar 2199-01-02 \(row 2\): is not complete yet"):
         load(frame, periods_per_year=252)
-    assert outcomes(load(frame, periods_per_year=252, sanity={"mode": "warn"})) == [("future", "warned")]
+    assert outcomes(load(frame, periods_per_year=252, sanity={"mode": "warn"})) == [("future", "repaired")]
 
 
 def test_sessions_without_a_bar_are_warned_of() -> None:
@@ -165,7 +165,7 @@ def test_intraday_gaps_and_bars_outside_the_session_are_warned_of() -> None:
     bars = load(frame, calendar="XNYS", timezone="America/New_York")
     found = [(finding.rule, finding.row, finding.what) for finding in bars.report.findings]
     assert found == [
-        ("calendar", 6, "1 bar(s) outside the sessions of XNYS, this the first"),
+        ("hours", 6, "1 bar(s) outside the sessions of XNYS, this the first"),
         ("gaps", 4, "2 bar(s) left out before"),
         ("gaps", 5, "71 bar(s) left out before"),
     ]

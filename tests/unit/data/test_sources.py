@@ -256,20 +256,215 @@ def test_a_close_alone_is_taken_where_that_is_allowed_and_the_report_says_so(tmp
     assert "taken from the close" in bars.report.reading["open, high, low"]
 
 
+def opened(tmp_path, *clocks: str):
+    """Bars of one day in New York, stamped at their open."""
+    text = HEADER + "".join(f"2020-01-02 {clock},1,1,1,1,1\n" for clock in clocks)
+    path = written(tmp_path, text)
+    return lambda **options: load(
+        "csv", path, **{"timezone": "America/New_York", "stamp": "open", "calendar": "XNYS", **options}
+    )
+
+
 def test_bars_stamped_at_their_open_end_after_the_distance_of_the_first_two(tmp_path) -> None:
-    text = HEADER + "".join(f"2020-01-02 {clock},1,1,1,1,1\n" for clock in ("09:30", "10:00", "11:30", "15:30"))
-    options = {"timezone": "America/New_York", "stamp": "open", "calendar": "XNYS"}
-    bars = load("csv", written(tmp_path, text), **options)
-    assert moments(bars.known_at) == ["2020-01-02T15:00", "2020-01-02T15:30", "2020-01-02T17:00", "2020-01-02T21:00"]
-    # One hour long by declaration: the last one is cut short by the session's close, the second overlaps.
-    with pytest.raises(DataError, match=r"timeframe: prices bar 2020-01-02 10:00 \(row 2\): nearer to the bar before"):
-        load("csv", tmp_path / "prices.csv", timeframe="1h", **options)
-    hourly = written(tmp_path, text.replace("10:00", "10:30"), "hourly.csv")
-    assert moments(load("csv", hourly, **options).known_at)[-1] == "2020-01-02T21:00"
-    single = written(tmp_path, HEADER + "2020-01-02 09:30,1,1,1,1,1\n", "one.csv")
-    with pytest.raises(DataError, match=r"one has one bar, stamped at its open.*allowed: data.timeframe=5min"):
-        load("csv", single, **options)
-    assert moments(load("csv", single, timeframe="5min", **options).known_at) == ["2020-01-02T14:35"]
+    half_hours = opened(tmp_path, "09:30", "10:00", "10:30", "11:30", "15:30")
+    bars = half_hours()
+    assert [moment[11:] for moment in moments(bars.known_at)] == ["15:00", "15:30", "16:00", "17:00", "21:00"]
+    assert bars.report.reading["length of a bar"] == "30 minutes, as the first"
+
+
+def test_a_first_distance_that_others_contradict_is_refused_until_the_length_is_declared(tmp_path) -> None:
+    # Hours of the clock: the first bar of New York's session is half an hour long, the others are not.
+    hours = opened(tmp_path, "09:30", "10:00", "11:00", "12:00", "13:00", "15:00")
+    with pytest.raises(
+        DataError, match=r"timeframe: prices: the first two bars are 30 minutes apart, most are 60; allow"
+    ):
+        hours()
+    bars = hours(timeframe="1h")
+    assert [moment[11:] for moment in moments(bars.known_at)] == ["15:30", "16:00", "17:00", "18:00", "19:00", "21:00"]
+    warned = [finding.what for finding in bars.report.findings if finding.rule == "timeframe"]
+    assert warned == ["nearer to the bar before than a bar is long"]
+
+
+def test_a_bar_that_the_close_cuts_short_is_known_at_the_close(tmp_path) -> None:
+    bars = opened(tmp_path, "13:30", "14:30", "15:30")()
+    assert [moment[11:] for moment in moments(bars.known_at)] == ["19:30", "20:30", "21:00"]
+    # Round the clock nothing cuts a bar short, nor what is longer than a session.
+    always = opened(tmp_path, "13:30", "17:30", "21:30")(calendar="24/7")
+    assert moments(always.known_at)[-1] == "2020-01-03T06:30"
+    weeks = opened(tmp_path, "09:30")(timeframe="7d", periods_per_year=52)
+    assert moments(weeks.known_at) == ["2020-01-09T14:30"]
+
+
+def test_a_single_bar_stamped_at_its_open_needs_a_length(tmp_path) -> None:
+    single = opened(tmp_path, "09:30")
+    with pytest.raises(DataError, match=r"prices has one bar, stamped at its open.*allowed: data.timeframe=5min"):
+        single()
+    assert moments(single(timeframe="5min").known_at) == ["2020-01-02T14:35"]
+
+
+def test_dates_on_which_longer_bars_begin_are_refused() -> None:
+    weeks = days(40)[::5].with_columns(pl.col("date").dt.truncate("1w"))
+    with pytest.raises(DataError, match="timeframe: dates of their beginning do not say when bars end"):
+        load(weeks, stamp="open", periods_per_year=52)
+    with pytest.raises(DataError, match="timeframe: dates of their beginning do not say when bars end"):
+        load(weeks, timeframe="7d", periods_per_year=52)
+    with pytest.raises(DataError, match=r"how many bars a year has is not known \(8 of 36 sessions have one\)"):
+        load(days(40)[::5], calendar="XNYS")
+
+
+def test_midnights_of_any_zone_are_days_and_others_beside_them_are_refused() -> None:
+    frame = days(150).with_columns(pl.col("date").cast(pl.Datetime("us")))
+    expected = load(days(150), calendar="XNYS").known_at
+    for zone in ("UTC", "America/New_York", "Europe/London"):
+        zoned = frame.with_columns(pl.col("date").dt.replace_time_zone(zone))
+        texts = zoned.with_columns(pl.col("date").dt.strftime("%Y-%m-%d %H:%M:%S%:z"))
+        epochs = zoned.with_columns(pl.col("date").dt.convert_time_zone("UTC").dt.epoch("s"))
+        for table in (zoned, texts, *([epochs] if zone == "UTC" else [])):
+            np.testing.assert_array_equal(load(table, calendar="XNYS").known_at, expected)
+    at = pl.int_range(pl.len()) == 140
+    other = texts.with_columns(date=pl.when(at).then(pl.lit("1999-07-28 16:00:00-04:00")).otherwise(pl.col("date")))
+    with pytest.raises(DataError, match=r"some times are days \(midnights\) and some are not, such as row 141"):
+        load(other, calendar="XNYS")
+    with pytest.raises(DataError, match="a single midnight, '1999-01-04 00:00:00', may be a day or a moment"):
+        load(frame.head(1), calendar="XNYS")
+    # A column known_at says what it is.
+    known = frame.with_columns(pl.col("date").dt.replace_time_zone("UTC")).rename({"date": "known_at"})
+    assert moments(load(known, periods_per_year=252).known_at)[0] == "1999-01-04T00:00"
+
+
+def test_columns_with_other_names_are_named_by_options() -> None:
+    bloomberg = days(30).rename({"date": "Dates", "close": "PX_LAST", "open": "PX_OPEN"})
+    names = {"date": "Dates", "close": "PX_LAST", "open": "PX_OPEN"}
+    expected = load(days(30), calendar="XNYS").fingerprint()
+    assert load(bloomberg, calendar="XNYS", columns=names).fingerprint() == expected
+    with pytest.raises(DataError, match=r"data.columns.close: no column 'PX'; found: Dates, PX_OPEN"):
+        load(bloomberg, calendar="XNYS", columns={**names, "close": "PX"})
+    with pytest.raises(ConfigError, match=r"data.columns.cloes: no column is named 'cloes' \(did you mean close\?\)"):
+        load(bloomberg, calendar="XNYS", columns={"cloes": "PX"})
+
+
+def test_names_with_brackets_are_names_and_no_patterns(tmp_path) -> None:
+    for number, name in ((1, "x1"), (2, "x[1]")):
+        days(30, number).write_csv(tmp_path / f"{name}.csv")
+        days(30, number).write_parquet(tmp_path / f"{name}.parquet")
+    for source in ("csv", "parquet"):
+        bars = load(source, tmp_path / f"x[1].{source}", calendar="XNYS")
+        np.testing.assert_array_equal(bars.close[0], days(30, 2)["close"])
+
+
+def test_partitions_keep_their_names_and_parts_of_one_symbol_are_put_together(tmp_path) -> None:
+    both = pl.concat([days(30, 0, "0700"), days(30, 1, "TRUE")])
+    both.write_parquet(tmp_path / "hive", partition_by="symbol", mkdir=True)
+    assert load("parquet", tmp_path / "hive", calendar="XNYS").symbols == ("0700", "TRUE")
+    for part in (0, 1):
+        written(tmp_path, days(30)[part * 15 : part * 15 + 15].write_csv(), f"parts/{part}.CSV")
+    written(tmp_path, "x", "parts/._0.csv")
+    bars = load("csv", tmp_path / "parts", calendar="XNYS", symbol="ABC")
+    assert bars.fingerprint() == load(days(30), symbol="ABC", calendar="XNYS").fingerprint()
+    for folder in ("a", "b"):
+        written(tmp_path, days(30).write_csv(), f"twice/{folder}/SPY.csv")
+    with pytest.raises(DataError, match="twice: two files for symbol SPY: a/SPY.csv and b/SPY.csv"):
+        load("csv", tmp_path / "twice", calendar="XNYS")
+
+
+def test_one_wrong_cell_never_changes_what_a_point_means(tmp_path) -> None:
+    frame = days(30)
+    text = frame.write_csv()
+    line = text.splitlines()[21]
+    cells = line.split(",")
+    broken = written(tmp_path, text.replace(line, ",".join([*cells[:3], '"90,12"', *cells[4:]])))
+    with pytest.raises(DataError, match=r"numbers: prices bar .* \(row 21\): low is no number: '90,12'"):
+        load("csv", broken, calendar="XNYS")
+    # With three decimals everywhere nothing proves that points are not marks of thousands.
+    three = frame.with_columns(
+        pl.col(name).map_elements(lambda x: f"{x:.3f}", pl.String) for name in frame.columns[1:5]
+    )
+    text = three.write_csv()
+    cells = text.splitlines()[21].split(",")
+    doubtful = written(tmp_path, text.replace(cells[3], '"90,12"', 1))
+    with pytest.raises(DataError, match=r"may have a decimal mark or a mark of thousands"):
+        load("csv", doubtful, calendar="XNYS")
+    np.testing.assert_array_equal(load("csv", doubtful, calendar="XNYS", decimal=".", sanity={"mode": "warn"}).close[0, 0],
+                                  frame["close"][0])  # fmt: skip
+
+
+def test_files_of_one_folder_have_one_decimal_mark(tmp_path) -> None:
+    for name, decimals in (("A", "."), ("B", ",")):
+        plain = days(30).write_csv().replace(",", ";").replace(".", decimals)
+        written(tmp_path, plain, f"mixed/{name}.csv")
+    with pytest.raises(DataError, match=r"B.csv has decimal commas, A.csv has decimal points; allowed: one kind"):
+        load("csv", tmp_path / "mixed", calendar="XNYS")
+    german = written(tmp_path, "date;open;high;low;close\n2020-01-02;13.017;13.017;13.017;13.017\n", "german.csv")
+    with pytest.raises(DataError, match="'13.017' may have a decimal mark or a mark of thousands"):
+        load("csv", german, calendar="XNYS")
+
+
+def test_empty_lines_are_left_aside(tmp_path) -> None:
+    text = days(30).write_csv()
+    lines = text.splitlines()
+    empty = written(tmp_path, "\n".join([*lines[:9], ",,,,,", *lines[9:], ",,,,,", "", ""]), "empty.csv")
+    plain = load("csv", written(tmp_path, text), calendar="XNYS", symbol="A")
+    assert load("csv", empty, calendar="XNYS", symbol="A").fingerprint() == plain.fingerprint()
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path, monkeypatch) -> None:
+    from admf_ray.data import sources
+
+    path = written(tmp_path, days(30, 1).write_csv())
+    monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path / "cache"))
+    original = sources.fingerprint_file
+
+    def rewriting(file) -> str:
+        found = original(file)
+        path.write_text(days(30, 2).write_csv())
+        return found
+
+    monkeypatch.setattr(sources, "fingerprint_file", rewriting)
+    load("csv", path, calendar="XNYS")
+    monkeypatch.setattr(sources, "fingerprint_file", original)
+    path.write_text(days(30, 1).write_csv())
+    np.testing.assert_array_equal(load("csv", path, calendar="XNYS").close[0], days(30, 1)["close"])
+
+
+def test_data_that_ends_with_a_session_covers_until_the_next_one() -> None:
+    frame = days(1_000).filter(pl.col("date") <= pl.date(2001, 12, 31))
+    timed = frame.with_columns(pl.col("date").dt.combine(pl.time(16, 0)).dt.replace_time_zone("America/New_York"))
+    # 2002-01-02 opened at 14:30 and closed at 21:00 UTC: no bar is due before.
+    assert moments([load(frame, calendar="XNYS").covers_until]) == ["2002-01-02T21:00"]
+    assert moments([load(timed, calendar="XNYS").covers_until]) == ["2002-01-02T14:30"]
+    early = timed.with_columns(pl.col("date") - pl.duration(minutes=30))
+    assert moments([load(early, calendar="XNYS").covers_until]) == ["2002-01-01T20:30"]
+
+
+def test_what_is_asked_of_a_source_must_fit_it(tmp_path) -> None:
+    path = written(tmp_path, days(30).write_csv())
+    with pytest.raises(DataError, match="data.start: source csv downloads nothing; allowed: span.start"):
+        load("csv", path, calendar="XNYS", start="2020-01-01")
+    with pytest.raises(DataError, match="a table and a path 'x' are both given"):
+        load(days(30), "x", calendar="XNYS")
+    with pytest.raises(ConfigError, match=r"load_bars: no option is named 'calender' \(did you mean calendar\?\)"):
+        load(days(30), calender="XNYS")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timezone": 5}, "data.timezone: 5 is not allowed; allowed: text"),
+        ({"timezone": "localtime"}, "data.timezone: 'localtime' is no time zone"),
+        ({"symbols": "SPY"}, "data.symbols: 'SPY' is not allowed; allowed: a list of names"),
+        ({"min_history_bars": -5}, "data.min_history_bars: -5 is not allowed; allowed: a whole number, at least 0"),
+        ({"periods_per_year": float("inf")}, "data.periods_per_year: inf is not allowed"),
+        ({"ohl_from_close": "no"}, "data.ohl_from_close: 'no' is not allowed; allowed: true, false"),
+        ({"timeframe": "999999d"}, "data.timeframe: '999999d' is no length of a bar; allowed: .* up to 92d"),
+        ({"sanity": {"allow_sort": "no"}}, "data.sanity.allow_sort: 'no' is not allowed"),
+        ({"sanity": {"max_na_fraction": -1}}, "data.sanity.max_na_fraction: -1 is not allowed; .* at most 1"),
+        ({"sanity": {"forward_fill_bars": 1.5}}, "data.sanity.forward_fill_bars: 1.5 is not allowed"),
+        ({"sanity": None}, "data.sanity: None is not allowed"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named(options, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(days(30), **{"calendar": "XNYS", **options})
 
 
 def test_times_without_an_offset_need_a_zone_unless_utc_may_be_assumed(tmp_path) -> None:
@@ -293,7 +488,7 @@ def test_day_and_month_are_told_apart_by_the_rows_or_by_a_format(tmp_path) -> No
 def test_a_comma_that_may_be_either_is_refused_until_it_is_declared(tmp_path) -> None:
     path = written(tmp_path, "date;open;high;low;close\n2020-01-02;1,250;1,250;1,250;1,250\n")
     with pytest.raises(
-        DataError, match="the comma in '1,250' may be a decimal mark or mark thousands; allowed: data.dec"
+        DataError, match="'1,250' may have a decimal mark or a mark of thousands; allowed: data.decimal"
     ):
         load("csv", path, periods_per_year=252)
     assert load("csv", path, periods_per_year=252, decimal=",").close.tolist() == [[1.25]]
@@ -369,7 +564,13 @@ def test_a_date_on_which_the_exchange_was_closed_is_refused(tmp_path) -> None:
         ("sp500", None, {"adjust": "foo"}, ConfigError, "data.adjust: no adjust is named 'foo'"),
         ("sp500", None, {"stamp": "noon"}, ConfigError, "data.stamp: no stamp is named 'noon'"),
         ("sp500", None, {"timezone": "Mars"}, ConfigError, "data.timezone: 'Mars' is no time zone"),
-        ("sp500", None, {"periods_per_year": "x"}, ConfigError, "data.periods_per_year: 'x' is no number"),
+        (
+            "sp500",
+            None,
+            {"periods_per_year": "x"},
+            ConfigError,
+            "data.periods_per_year: 'x' is not allowed; allowed: a number, above 0",
+        ),
         ("sp500", None, {"calendar": "XXXX"}, DataError, "data.calendar: no calendar is named 'XXXX'"),
     ],
 )

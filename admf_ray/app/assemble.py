@@ -88,7 +88,7 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
 def window_spans(windows: Sequence[Window]) -> list[tuple[str, int, int]]:
     """Give what `doubts` looks at in a walk-forward: each train span, and all tests together."""
     trained = [(f"train {window.index}", window.train_start, window.train_stop) for window in windows]
-    return [*trained, ("tests", windows[0].test_start, windows[-1].test_stop)]
+    return [*trained, *(("all tests", window.test_start, window.test_stop) for window in windows)]
 
 
 def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:

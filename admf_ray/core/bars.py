@@ -90,6 +90,8 @@ class Bars:
         prices: dict[str, npt.NDArray[np.float64]] = {name: np.asarray(getattr(self, name), float) for name in FIELDS}
         if self.session.shape != known_at.shape:
             raise DataError(f"session has shape {self.session.shape}, [time] is {known_at.shape}")
+        if np.any(np.diff(self.session) < 0):
+            raise DataError("session falls: it must number the sessions in order")
         if self.sessions is not None and not 0 <= self.session[0] <= self.session[-1] < len(self.sessions):
             raise DataError(f"session reaches {self.session[-1]}; there are {len(self.sessions)} sessions")
         for name, values in prices.items():

@@ -22,7 +22,7 @@ class Stress:
     """What a span went through; of several symbols, the mean over them.
 
     A bar is in stress if its volatility lies in the highest of the series' ten deciles, or if the close is 20% or more
-    below its highest of the last year (a bear market). Volatility is the standard deviation of the last 21 log returns;
+    below its highest of the last year (a bear market). Volatility is the standard deviation of the last 21 returns;
     the deciles are those of the whole series, so this describes data and never enters a decision.
 
     Attributes
@@ -38,11 +38,6 @@ class Stress:
     share: float
     worst_drawdown: float
     volatility_decile: float
-
-    @property
-    def has_both(self) -> bool:
-        """Whether stress and calm both make up 5% of the bars at least."""
-        return _LEAST_SHARE <= self.share <= 1 - _LEAST_SHARE
 
 
 def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
@@ -64,7 +59,7 @@ def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
     >>> from admf_ray import load_bars
     >>> crisis, calm = stress_of(load_bars("sp500"), [(2263, 2768), (4529, 4780)])
     >>> f"{crisis.share:.0%} {crisis.worst_drawdown:.0%}, {calm.share:.0%} {calm.worst_drawdown:.0%}"
-    '54% -53%, 0% -3%'
+    '55% -53%, 0% -3%'
     """
     measured = np.full((len(bars.symbols), len(spans), 3), np.nan)
     for symbol, row in enumerate(bars.close):
@@ -99,14 +94,21 @@ def check_stress(bars: Bars, spans: Sequence[tuple[str, int, int]]) -> str | Non
     ----------
     bars : Bars
     spans : sequence of (name, start, stop)
+        Those of one name count as one.
     """
-    found = stress_of(bars, [(start, stop) for _, start, stop in spans])
-    lacking = [f"{name} ({one.share:.0%})" for (name, _, _), one in zip(spans, found, strict=True) if not one.has_both]
+    measured = stress_of(bars, [(start, stop) for _, start, stop in spans])
+    stressed: dict[str, tuple[float, int]] = {}
+    for (name, start, stop), one in zip(spans, measured, strict=True):
+        before, length = stressed.get(name, (0.0, 0))
+        stressed[name] = before + one.share * (stop - start), length + stop - start
+    shares = {name: count / length for name, (count, length) in stressed.items()}
+    low, high = _LEAST_SHARE, 1 - _LEAST_SHARE
+    lacking = [f"{name} ({share:.0%})" for name, share in shares.items() if not low <= share <= high]
     if not lacking:
         return None
     return (
-        f"windows.require_stress: spans whose share of bars in stress is not between {_LEAST_SHARE:.0%} and "
-        f"{1 - _LEAST_SHARE:.0%}: {', '.join(lacking)}"
+        f"windows.require_stress: spans whose share of bars in stress is not between {low:.0%} and {high:.0%}: "
+        f"{', '.join(lacking)}"
     )
 
 
@@ -116,9 +118,8 @@ def _stressed(close: npt.NDArray[np.float64], year: int) -> tuple[npt.NDArray[np
     fallen = close / pl.Series(close).rolling_max(max(year, 1), min_samples=1).to_numpy() - 1 <= -_DRAWDOWN
     if count <= _VOLATILITY_BARS:
         return np.full(count, np.nan), fallen
-    returns = np.diff(np.log(close))
-    windows = np.lib.stride_tricks.sliding_window_view(returns, _VOLATILITY_BARS)
-    volatility = np.concatenate([np.full(_VOLATILITY_BARS, np.nan), windows.std(axis=1, ddof=1)])
+    returns = pl.Series(close[1:] / close[:-1] - 1)
+    volatility = np.append(np.nan, returns.rolling_std(_VOLATILITY_BARS).to_numpy())
     # Bars before the first full window count with it.
     volatility[:_VOLATILITY_BARS] = volatility[_VOLATILITY_BARS]
     edges = np.quantile(volatility, np.arange(1, _DECILES) / _DECILES)

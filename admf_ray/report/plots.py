@@ -29,7 +29,9 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 
-def data_page(report: DataReport, bars: Bars | None, years: Sequence[tuple[int, int, Stress]]) -> str:
+def data_page(
+    report: DataReport, bars: Bars | None, years: Sequence[tuple[int, int, Stress]], refusal: str | None
+) -> str:
     """Draw prices with findings marked, and list what was checked and found.
 
     Parameters
@@ -38,6 +40,8 @@ def data_page(report: DataReport, bars: Bars | None, years: Sequence[tuple[int, 
     bars : Bars or None
         None where no bars could be made.
     years : sequence of (year, bars, Stress)
+    refusal : str or None
+        Why the bars cannot be used.
 
     Returns
     -------
@@ -45,13 +49,14 @@ def data_page(report: DataReport, bars: Bars | None, years: Sequence[tuple[int, 
         One HTML page; of very many symbols or findings the first are shown, and it says so.
     """
     counts = report.counts()
-    verdict = "refused" if counts.get("refused") else "accepted"
+    verdict = "refused" if refusal is not None else "accepted"
     totals = ", ".join(f"{sum(rules.values()):,} {outcome}" for outcome, rules in counts.items()) or "nothing found"
     return "".join(
         (
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
             f"<title>data check: {escape(report.origin)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(report.origin)}: {verdict}</h1><p class='muted'>{totals}</p>",
+            f"<p class='refused'>{escape(refusal)}</p>" if refusal is not None else "",
             _charts(report, bars) if bars is not None else "<p>No bars could be made of it, so there is no chart.</p>",
             "<h2>Rules</h2>",
             _table(
@@ -121,7 +126,7 @@ def _mark(figure: Any, bars: Bars, row: int, findings: Sequence[Finding], outcom
         x=_times(moments),
         y=_last_known(bars.close[row])[at],
         mode="markers",
-        name=f"{outcome} ({len(findings):,})",
+        name=f"{outcome} ({len(placed):,} of {len(findings):,} marked)",
         text=[escape(text) for _, text in placed],
         hoverinfo="text+x",
         marker={"color": _COLOURS[outcome], "symbol": _MARKERS[outcome], "size": 9, "line": {"width": 1.5}},
@@ -174,7 +179,8 @@ def _finding_table(report: DataReport) -> str:
     ]
     if not rows:
         return ""
-    more = f"<p class='muted'>The first {_ROWS:,} of {len(report.findings):,}.</p>" if len(rows) == _ROWS else ""
+    some = len(rows) < len(report.findings)
+    more = f"<p class='muted'>The first {len(rows):,} of {len(report.findings):,}.</p>" if some else ""
     head = ("outcome", "rule", "symbol", "bar", "row", "what", "value")
     return f"<h2>Findings</h2>{more}{_table(head, rows, escaped=True)}"
 

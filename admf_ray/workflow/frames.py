@@ -68,10 +68,11 @@ def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowO
     """
     undefined = dict.fromkeys(METRICS, np.nan)
     windows = [outcome.window for outcome in outcomes]
-    trained = stress_of(bars, [(window.train_start, window.train_stop) for window in windows])
-    tested = stress_of(bars, [(window.test_start, window.test_stop) for window in windows])
+    trained = [(window.train_start, window.train_stop) for window in windows]
+    tested = [(window.test_start, window.test_stop) for window in windows]
+    stress = stress_of(bars, [*trained, *tested])
     rows = []
-    for outcome, train, test in zip(outcomes, trained, tested, strict=True):
+    for outcome, train, test in zip(outcomes, stress[: len(windows)], stress[len(windows) :], strict=True):
         window = outcome.window
         row: dict[str, Any] = {"window": window.index}
         for name in ("train_start", "train_stop", "test_start", "test_stop"):
@@ -80,10 +81,10 @@ def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowO
         row["parameters"] = None if outcome.winner is None else json.dumps(candidates.parameters(outcome.winner))
         row |= {f"train_{name}": value for name, value in (outcome.train or undefined).items()}
         row |= {f"test_{name}": value for name, value in (outcome.test.metrics if outcome.test else undefined).items()}
-        for part, stress in (("train", train), ("test", test)):
-            row[f"{part}_stress_share"] = stress.share
-            row[f"{part}_market_drawdown"] = stress.worst_drawdown
-            row[f"{part}_volatility_decile"] = stress.volatility_decile
+        for part, span in (("train", train), ("test", test)):
+            row[f"{part}_stress_share"] = span.share
+            row[f"{part}_market_drawdown"] = span.worst_drawdown
+            row[f"{part}_volatility_decile"] = span.volatility_decile
         rows.append(row)
     types = {"window": pl.Int16, "candidate": pl.Int32, "parameters": pl.String}
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)

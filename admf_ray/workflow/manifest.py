@@ -13,7 +13,7 @@ from admf_ray.fingerprint import code_fingerprint, fingerprint_value
 
 __all__ = ["data_report", "describe_run"]
 
-_PACKAGES = ("arch", "numba", "numpy", "optuna", "polars", "pyarrow", "ray")
+_PACKAGES = ("arch", "exchange_calendars", "numba", "numpy", "optuna", "polars", "pyarrow", "ray")
 
 
 def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[str, str]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ KINDS = {
     "half hours": {"timezone": "America/New_York", "calendar": "XNYS"},
     "half hours from their open": {"timezone": "America/New_York", "calendar": "XNYS", "stamp": "open"},
     "moments": {"periods_per_year": 365},
+    "midnights of a zone": {"calendar": "XNYS"},
+    "decimal commas": {"calendar": "XNYS"},
+    "compact": {"calendar": "XNYS", "timezone": "America/New_York"},
 }
 
 
@@ -30,10 +33,16 @@ def tables(draw: st.DrawFn) -> tuple[str, pl.DataFrame]:
     count = draw(st.integers(3, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps = np.where(rng.random(count) < draw(st.sampled_from([0.0, 0.2])), rng.integers(2, 5, count), 1)
-    steps[:2] = 1
-    if kind.startswith("days"):
+    if kind in {"days", "days round the clock", "midnights of a zone", "decimal commas"}:
         every = load_bars("sp500").known_at.astype("datetime64[ns]").astype("datetime64[D]")
-        stamps = [str(every[index]) for index in np.cumsum(steps)]
+        days = every[np.cumsum(steps) + draw(st.integers(0, 300))]
+        stamps = [str(day) for day in days]
+        if kind == "midnights of a zone":
+            summer = days.astype("datetime64[M]").astype(int) % 12
+            stamps = [
+                f"{day}T00:00:00-0{4 if 3 <= month <= 8 else 5}:00" for day, month in zip(days, summer, strict=True)
+            ]
+            stamps[-1] = draw(st.sampled_from([stamps[-1], "soon", f"{days[-1]}T16:00:00-05:00"]))
     else:
         # Thirteen half hours a day, from 9:30 or to 16:00, on days far from daylight saving.
         slots = np.cumsum(steps)
@@ -52,7 +61,12 @@ def tables(draw: st.DrawFn) -> tuple[str, pl.DataFrame]:
     share = draw(st.sampled_from([0.0, 0.1]))
     for values in fields.values():
         values[rng.random(count) < share] = draw(st.sampled_from([np.nan, -1.0, 0.0, 1e9, np.inf]))
-    text = {name: [repr(float(value)) for value in values] for name, values in fields.items()}
+    decimals = draw(st.sampled_from([3, 17]))
+    text = {name: [repr(round(float(value), decimals)) for value in values] for name, values in fields.items()}
+    if kind == "decimal commas":
+        text = {name: [value.replace(".", ",") for value in values] for name, values in text.items()}
+    if kind == "compact":
+        stamps = [stamp.replace("-", "").replace(":", "") for stamp in stamps]
     return kind, pl.DataFrame({"date": stamps, **text})
 
 
@@ -67,11 +81,11 @@ def outcome(frame: pl.DataFrame, kind: str, sanity: dict[str, Any]) -> Bars | No
             return None
 
 
-@given(tables(), st.sampled_from(["enforce", "warn"]), st.floats(0.05, 0.95))
+@given(tables(), st.sampled_from(["enforce", "warn"]), st.floats(0.0, 0.95))
 def test_cutting_a_file_off_changes_nothing_before_the_cut(table, mode: str, share: float) -> None:
     kind, frame = table
     sanity = {"mode": mode, "profile": "relaxed", "max_na_fraction": 1.0}
-    cut = max(2, int(len(frame) * share))
+    cut = max(1, int(len(frame) * share))
     whole, part = outcome(frame, kind, sanity), outcome(frame.head(cut), kind, sanity)
     if whole is None or part is None:
         return
@@ -102,11 +116,14 @@ def test_a_file_and_a_frame_of_the_same_values_are_the_same_bars(table) -> None:
     kind, frame = table
     sanity = {"mode": "warn", "max_na_fraction": 1.0}
     by_file = outcome(frame, kind, sanity)
-    numbers = frame.with_columns(pl.col(name).cast(pl.Float64) for name in FIELDS)
+    numbers = frame.with_columns(pl.col(name).str.replace(",", ".").cast(pl.Float64) for name in FIELDS)
     try:
         by_frame = load_bars(numbers, symbol="x", min_history_bars=0, sanity=sanity, **KINDS[kind])
     except DataError:
         assert by_file is None
         return
-    assert by_file is not None
+    # A file of three decimals with commas may have marks of thousands: then it is refused.
+    assert by_file is not None or kind == "decimal commas"
+    if by_file is None:
+        return
     assert by_file.fingerprint() == by_frame.fingerprint()

@@ -35,14 +35,18 @@ def run(settings: Settings, console: Console) -> int:
         counts = report.counts()
         with RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings)) as directory:
             directory.write_json("data_report.json", report.plain())
-            directory.write_text("report.html", data_page(report, bars, years))
+            directory.write_text("report.html", data_page(report, bars, years, _first_line(error)))
             directory.write_json(
                 "summary.json", {"headline": "data checked", "findings": counts, "refused": bool(error)}
             )
         console.print(f"report: {directory.path / 'report.html'}", highlight=False, soft_wrap=True)
     if error is None:
         return 0
-    raise DataError(f"{str(error).splitlines()[0].removesuffix(':')}: listed above")
+    raise DataError(f"{_first_line(error)}{': listed above' if report.findings else ''}")
+
+
+def _first_line(error: DataError | None) -> str | None:
+    return None if error is None else str(error).splitlines()[0].removesuffix(":")
 
 
 def _checked(settings: Settings) -> tuple[Bars | None, DataReport, DataError | None]:

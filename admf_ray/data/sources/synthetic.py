@@ -26,7 +26,6 @@ _LAST = (date(2261, 1, 1) - date(1970, 1, 1)).days
 _REGIMES = ((1.5, 0.6), (-3.0, 2.2))  # drift and volatility of calm and turmoil, in multiples of those asked for
 _STAY = 0.98
 _GARCH = (0.08, 0.90)  # alpha and beta, near the usual estimates for daily index returns
-_CALENDAR = "XNYS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class Synthetic:
     symbols : int
         Symbols ``S0``, ``S1``, ... with independent paths.
     seed : int
-        Everything is drawn from it: kind, symbol and seed determine a path.
+        Everything is drawn from it: kind, symbol and seed determine a path, bit for bit on equal CPU features.
     price : float
         First close.
     drift, volatility : float
@@ -182,7 +181,8 @@ KINDS: dict[str, Returns] = {
 
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:  # noqa: ARG001
     options = Synthetic.of(request.synthetic)
-    calendar = request.calendar or _CALENDAR
+    calendar = request.calendar
+    assert calendar is not None
     if options.kind == "intraday":
         length = timeframe_length(request.timeframe or "30min", "data.timeframe")
         known_at, per_session, table = _intraday_axis(options.bars, length, calendar)
@@ -264,4 +264,4 @@ def _frame(
     return frame
 
 
-SYNTHETIC = Source(name="synthetic", locate=no_path, read=_read, calendar=_CALENDAR)
+SYNTHETIC = Source(name="synthetic", locate=no_path, read=_read, calendar="XNYS")

@@ -61,7 +61,7 @@ def test_bad_data_is_refused_with_every_finding_marked(messy, capsys) -> None:
     assert report["counts"]["refused"] == {"duplicates": 1, "order": 1, "range": 1}
     page = newest("report.html").read_text()
     assert "messy.csv: refused" in page
-    assert "refused (3)" in page
+    assert "refused (3 of 3 marked)" in page
     assert json.loads(newest("status.json").read_text())["state"] == "completed"
 
 
@@ -72,23 +72,36 @@ def test_what_cannot_be_read_leaves_nothing(elsewhere, capsys) -> None:
     assert [path.name for path in elsewhere.iterdir()] == ["x.csv"]
 
 
-def test_bars_that_cannot_even_be_drawn_have_a_page_without_a_chart(elsewhere) -> None:
-    written(elsewhere, "date,open,high,low,close\n2150-01-04,1,1,1,0\n", "x.csv")
+def test_rows_that_are_no_bars_have_a_page_without_a_chart(elsewhere) -> None:
+    written(elsewhere, "date,open,high,low,close\n2150-01-04,1,1,1,1\n", "x.csv")
     options = ["data.min_history_bars=0", "data.calendar=24/7"]
     assert main(["+experiment=check_data", "data=csv", "data.path=x.csv", *options]) == 2
     page = newest("report.html").read_text()
-    assert "future" in page
+    assert "there is no chart" in page
+    assert "is not complete yet" in page
+    assert "x.csv: refused" in page
+
+
+def test_a_refusal_without_findings_is_told_on_the_page(elsewhere, capsys) -> None:
+    written(elsewhere, days(200).write_csv(), "x.csv")
+    assert main(["+experiment=check_data", "data=csv", "data.path=x.csv"]) == 2
+    error = capsys.readouterr().err
+    assert error == "error: x.csv: how many bars a year has is not known; set data.calendar or data.periods_per_year\n"
+    page = newest("report.html").read_text()
+    assert "x.csv: refused" in page
+    assert "set data.calendar or data.periods_per_year" in page
 
 
 def test_a_walk_forward_on_repaired_bars_shows_the_repairs(messy, capsys) -> None:
     options = ["strategy.space.fast=[5,10]", "strategy.space.slow=[20]", "windows.train=250b", "windows.test=50b"]
     options += ["windows.align=none", "cluster=serial"]
     assert main(["+experiment=walkforward", "data=csv", "data.path=messy.csv", *MENDED, *options]) == 0
+    filled = "a price is missing, so the bar takes the last close, without volume: 87.1"
     repairs = [
         "duplicates: messy bar 2000-03-13 (row 302): the same bar again, dropped",
         "order: messy bar 1999-05-27 (row 102): earlier than a bar before, sorted",
-        "missing: messy bar 2000-12-22 (row 501): a price is missing, so the bar takes the last close, without volume: 87.1",
-        "missing: messy bar 2000-12-26 (row 502): a price is missing, so the bar takes the last close, without volume: 87.1",
+        f"missing: messy bar 2000-12-22 (row 501): {filled}",
+        f"missing: messy bar 2000-12-26 (row 502): {filled}",
         "range: messy bar 2000-08-02 (row 401): close is above high, clipped to it: 500",
     ]
     printed = capsys.readouterr().out

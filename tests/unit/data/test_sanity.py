@@ -51,6 +51,63 @@ DEFECTS = {
 }
 
 
+CLOCKS = pl.DataFrame({"time": [f"2020-01-02 {clock}" for clock in ("09:35", "09:40", "09:45", "16:05")]}).with_columns(
+    pl.lit(1.0).alias(name) for name in ("open", "high", "low", "close")
+)
+
+
+def with_text(column: str, text: str) -> pl.DataFrame:
+    """The sound bars with text in one row of a column."""
+    at = pl.int_range(pl.len()) == 9
+    return SOUND.with_columns(pl.when(at).then(pl.lit(text)).otherwise(pl.col(column).cast(pl.String)).alias(column))
+
+
+def with_day(year: int, month: int, day: int) -> pl.DataFrame:
+    """The sound bars and one on another day."""
+    return pl.concat([SOUND, SOUND[:1].with_columns(date=pl.date(year, month, day))])
+
+
+TWO_LENGTHS = CLOCKS.with_columns(time=pl.Series([f"2020-01-02 10:{minute}" for minute in ("00", "01", "06", "11")]))
+NEW_YORK = {"calendar": "XNYS", "timezone": "America/New_York"}
+OPENS = {"periods_per_year": 252, "timezone": "UTC", "stamp": "open"}
+PLACED = {
+    # rule, table, options, outcomes in enforce, warn and off
+    "no date": ("timestamps", with_text("date", "soon"), {"calendar": "XNYS"}, ("refused", "repaired", "refused")),
+    "no zone": ("timezone", CLOCKS, {"calendar": "XNYS"}, ("refused", "warned", None)),
+    "a holiday": ("calendar", with_day(2020, 1, 1), {"calendar": "XNYS"}, ("refused", "repaired", "refused")),
+    "after hours": ("hours", CLOCKS, NEW_YORK, ("warned", "warned", None)),
+    "two lengths": ("timeframe", TWO_LENGTHS, OPENS, ("refused", "warned", "refused")),
+    "no number": ("numbers", with_text("close", "x"), {"calendar": "XNYS"}, ("refused", "repaired", "refused")),
+    "the future": ("future", with_day(2150, 1, 5), {"periods_per_year": 252}, ("refused", "repaired", None)),
+    "too short": ("length", SOUND, {"calendar": "XNYS", "min_history_bars": 99}, ("refused", "warned", None)),
+    "leak": (
+        "leak",
+        SOUND.with_columns(x=pl.col("close").shift(-2)),
+        {"calendar": "XNYS"},
+        ("refused", "warned", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["enforce", "warn", "off"])
+@pytest.mark.parametrize(("rule", "frame", "options", "expected"), PLACED.values(), ids=PLACED)
+def test_every_other_rule_in_every_mode(
+    rule: str, frame: pl.DataFrame, options: dict, expected: tuple, mode: str
+) -> None:
+    try:
+        report = load(frame, sanity={"mode": mode}, **options).report
+    except DataError as refusal:
+        report = refusal.report
+    found = {finding.outcome for finding in report.findings if finding.rule == rule}
+    wanted = expected[("enforce", "warn", "off").index(mode)]
+    assert found == ({wanted} if wanted else set())
+
+
+def test_the_two_tables_name_every_rule_that_a_row_can_break() -> None:
+    named = {rule for rule, *_ in [*DEFECTS.values(), *PLACED.values()]}
+    assert named | {"gaps", "spikes", "stale"} == set(RULES)
+
+
 def outcomes(bars) -> list[tuple[str, str]]:
     return [(finding.rule, finding.outcome) for finding in bars.report.findings]
 

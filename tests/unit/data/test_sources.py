@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from admf_ray import load_bars
+from admf_ray.core.bars import FIELDS
 from admf_ray.errors import ConfigError, DataError
 from tests.unit.data.files import HEADER, ROWS, days, load, moments, written
 
@@ -377,15 +378,15 @@ def test_one_wrong_cell_never_changes_what_a_point_means(tmp_path) -> None:
         load("csv", broken, calendar="XNYS")
     # With three decimals everywhere nothing proves that points are not marks of thousands.
     three = frame.with_columns(
-        pl.col(name).map_elements(lambda x: f"{x:.3f}", pl.String) for name in frame.columns[1:5]
+        pl.col(name).map_elements(lambda value: f"{value:.3f}", pl.String) for name in FIELDS[:4]
     )
     text = three.write_csv()
     cells = text.splitlines()[21].split(",")
     doubtful = written(tmp_path, text.replace(cells[3], '"90,12"', 1))
     with pytest.raises(DataError, match=r"may have a decimal mark or a mark of thousands"):
         load("csv", doubtful, calendar="XNYS")
-    np.testing.assert_array_equal(load("csv", doubtful, calendar="XNYS", decimal=".", sanity={"mode": "warn"}).close[0, 0],
-                                  frame["close"][0])  # fmt: skip
+    declared = load("csv", doubtful, calendar="XNYS", decimal=".", sanity={"mode": "warn"})
+    assert declared.close[0, 0] == frame["close"][0]
 
 
 def test_files_of_one_folder_have_one_decimal_mark(tmp_path) -> None:
@@ -412,11 +413,11 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path, monkeypatch)
 
     path = written(tmp_path, days(30, 1).write_csv())
     monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path / "cache"))
-    original = sources.fingerprint_file
+    original, other = sources.fingerprint_file, days(30, 2).write_csv()
 
     def rewriting(file) -> str:
         found = original(file)
-        path.write_text(days(30, 2).write_csv())
+        path.write_text(other)
         return found
 
     monkeypatch.setattr(sources, "fingerprint_file", rewriting)

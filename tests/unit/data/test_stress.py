@@ -9,15 +9,18 @@ from admf_ray.data.stress import stress_by_year
 from tests.series import daily_bars
 
 
-def test_a_fall_of_a_fifth_is_stress() -> None:
-    close = [100.0] * 10 + [79.0] * 10 + [81.0] * 5 + [120.0] * 5
-    bars = daily_bars(close)
-    # Fewer bars than a volatility needs beyond the first 21 are not the point here: 30 bars have some.
-    whole, fall, after = stress_of(bars, [(0, 30), (10, 20), (20, 25)])
-    assert fall.share == 1.0
+def test_a_fall_of_a_fifth_within_a_year_is_stress() -> None:
+    # 15 bars are too few for a volatility: only the fall below the highest close counts. A year has 252 bars.
+    bars = daily_bars([100.0] * 5 + [81.0] * 3 + [79.0] * 4 + [90.0] * 3)
+    before, near, fallen, whole = stress_of(bars, [(0, 5), (5, 8), (8, 12), (0, 15)])
+    assert (before.share, near.share, fallen.share) == (0.0, 0.0, 1.0)
+    assert whole.share == 4 / 15
     assert whole.worst_drawdown == pytest.approx(-0.21)
-    assert fall.worst_drawdown == 0.0
-    assert after.share < 1.0
+    assert fallen.worst_drawdown == 0.0
+    assert math.isnan(whole.volatility_decile)
+    # After a year below it the old high is forgotten.
+    long = daily_bars([100.0, *[79.0] * 400])
+    assert stress_of(long, [(1, 252), (252, 401)])[0].share == 1.0
 
 
 def test_volatility_is_ranked_by_deciles_of_the_series() -> None:
@@ -28,7 +31,7 @@ def test_volatility_is_ranked_by_deciles_of_the_series() -> None:
     assert wild.volatility_decile == 10.0
     assert wild.share == 1.0
     assert calm.volatility_decile < 6.5
-    returns = np.diff(np.log(close))
+    returns = close[1:] / close[:-1] - 1
     by_hand = np.array([returns[t - 21 : t].std(ddof=1) for t in range(21, 2_000)])
     edges = np.quantile(np.append(np.full(21, by_hand[0]), by_hand), np.arange(1, 10) / 10)
     assert calm.volatility_decile == pytest.approx(np.mean(np.searchsorted(edges, by_hand[79:779]) + 1))

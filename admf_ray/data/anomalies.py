@@ -8,7 +8,7 @@ import numpy.typing as npt
 from admf_ray.data.calendar import SessionTable, usual_distance
 from admf_ray.data.checker import PRICES, Checker
 
-__all__ = ["check_leaks", "warn_gaps", "warn_outside", "warn_spikes", "warn_stale"]
+__all__ = ["check_hours", "check_leaks", "warn_gaps", "warn_spikes", "warn_stale"]
 
 _SPIKE = 20.0  # the S&P 500's own robust z reaches 14.5
 _STALE = 10
@@ -21,13 +21,17 @@ _LEAK_SUSPECT = 0.8
 _LEAK_SAMPLE = 1_000
 
 
-def warn_outside(checker: Checker, table: SessionTable) -> None:
+def check_hours(checker: Checker, table: SessionTable) -> None:
     """Rule ``hours``: bars with a time of day lie inside the sessions of the named calendar."""
     at = np.minimum(table.of(checker.rows.moments), len(table.sessions) - 1)
-    outside = checker.rows.moments <= table.sessions.open[at]
+    outside = checker.rows.moments < table.sessions.open[at]
     for part in checker.rows.each_symbol():
         count = int(outside[part].sum())
-        if count:
+        if count > (part.stop - part.start) / 2:
+            what = f"{count} of {part.stop - part.start} bars lie outside the sessions of {table.name}"
+            allowed = "allowed: dates, another data.timezone, data.stamp or data.calendar"
+            checker.find_whole("hours", f"{what}; {allowed}", int(checker.rows.symbol[part.start]))
+        elif count:
             first = part.start + int(np.argmax(outside[part]))
             checker.find(
                 "hours",

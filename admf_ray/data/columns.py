@@ -118,7 +118,7 @@ def find_columns(table: Table, named: Mapping[str, str], ohl_from_close: bool) -
         if known and plain in names:
             raise DataError(f"{table.origin}: two columns for {plain}: '{names[plain]}' and '{name}'; allowed: one")
         names.setdefault(plain, name)
-    stamps, stamp_names = _stamps(table.frame, names, table.origin)
+    stamps, stamp_names = _stamps(table.frame, names, named, table.origin)
     needed: Sequence[Field] = FIELDS[:4]
     only_close = ohl_from_close and "close" in names and not any(name in names for name in FIELDS[:3])
     if only_close:
@@ -146,10 +146,16 @@ def find_columns(table: Table, named: Mapping[str, str], ohl_from_close: bool) -
     )
 
 
-def _stamps(frame: pl.DataFrame, names: Mapping[str, str], origin: str) -> tuple[pl.Series | None, set[str]]:
-    """Give the column of stamps, and the names it is made of; separate columns of dates and times become one."""
+def _stamps(
+    frame: pl.DataFrame, names: Mapping[str, str], named: Mapping[str, str], origin: str
+) -> tuple[pl.Series | None, set[str]]:
+    """Give the column of stamps, and the names it is made of; separate columns of dates and times become one.
+
+    What the request names comes before what the names of the columns say.
+    """
+    times = {"date", "time", *_TIME_NAMES} & set(named)
     for name in _TIME_NAMES:
-        if name in names:
+        if name in (times or names):
             return frame[names[name]], {name}
     if "date" in names and "time" in names:
         date, time = frame[names["date"]], frame[names["time"]]
@@ -175,13 +181,14 @@ def _clock(digits: pl.Series, origin: str) -> pl.Series:
     DataError
         Where the rows do not agree on how many digits a time has.
     """
-    lengths = set(digits.str.len_chars().unique())
+    # Midnight is 0 where leading zeros were lost.
+    lengths = set(digits.filter(digits != "0").str.len_chars().drop_nulls().unique())
     for width in (4, 6):
         if lengths <= {width - 1, width}:
             return digits.str.zfill(width)
     raise DataError(
         f"{origin}: times such as '{digits[0]}' have {', '.join(map(str, sorted(lengths)))} digits; "
-        "allowed: 3 and 4 (hours and minutes) or 5 and 6 (with seconds), or 09:30"
+        "allowed: 3 and 4 (hours and minutes) or 5 and 6 (with seconds), 0, or 09:30"
     )
 
 
@@ -207,6 +214,56 @@ def decimal_mark(columns: Sequence[pl.Series], delimiter: str | None, origin: st
     DataError
         Where a value may have a decimal mark or one of thousands.
     """
+    volume = [column for column in columns if canonical_name(column.name) == "volume"]
+    prices = [column for column in columns if canonical_name(column.name) != "volume"]
+    found = _evidence(prices)
+    doubt = found.doubt(delimiter)
+    if volume:
+        # A volume says nothing of prices; they tell what its marks are.
+        found = found.joined(_evidence(volume))
+        doubt = doubt or found.doubt(delimiter)
+    if doubt is not None:
+        raise DataError(
+            f"{origin}: '{doubt}' may have a decimal mark or a mark of thousands; "
+            "allowed: data.decimal=',' or data.decimal='.'"
+        )
+    if found.comma and not found.point:
+        return ","
+    return "." if found.point or found.doubted else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What values say about decimal marks.
+
+    Attributes
+    ----------
+    comma, point : bool
+        Whether a value can only have a decimal comma, or a decimal point.
+    doubted : dict of Mark to str
+        A value that may have either, by the mark in it.
+    """
+
+    comma: bool
+    point: bool
+    doubted: dict[Mark, str]
+
+    def joined(self, other: "_Evidence") -> "_Evidence":
+        return _Evidence(self.comma or other.comma, self.point or other.point, other.doubted | self.doubted)
+
+    def doubt(self, delimiter: str | None) -> str | None:
+        """Give a value that stays doubtful.
+
+        Points are decimal marks until something says otherwise; then what was read before would change its meaning.
+        """
+        if self.point:
+            return None
+        if self.comma:
+            return self.doubted.get(".")
+        return self.doubted.get(",") or (self.doubted.get(".") if delimiter == ";" else None)
+
+
+def _evidence(columns: Sequence[pl.Series]) -> _Evidence:
     is_comma = is_point = False
     doubted: dict[Mark, str] = {}
     for column in columns:
@@ -221,20 +278,7 @@ def decimal_mark(columns: Sequence[pl.Series], delimiter: str | None, origin: st
         for mark in _MARKS:
             for value in text.filter(doubtful & text.str.contains(mark, literal=True)).head(1):
                 doubted.setdefault(mark, value)
-    # Points are decimal marks until something says otherwise; then what was read before would change its meaning.
-    doubt = None
-    if not is_point:
-        doubt = doubted.get(",") if not is_comma else doubted.get(".")
-        if not is_comma and delimiter == ";":
-            doubt = doubt or doubted.get(".")
-    if doubt is not None:
-        raise DataError(
-            f"{origin}: '{doubt}' may have a decimal mark or a mark of thousands; "
-            "allowed: data.decimal=',' or data.decimal='.'"
-        )
-    if is_comma and not is_point:
-        return ","
-    return "." if is_point or doubted else None
+    return _Evidence(is_comma, is_point, doubted)
 
 
 def numbers_of(column: pl.Series, decimal: Mark, origin: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ import polars as pl
 from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.findings import DataReport, Finding
 from admf_ray.core.sessions import timeframe_length
-from admf_ray.data.anomalies import check_leaks, warn_gaps, warn_outside, warn_spikes, warn_stale
+from admf_ray.data.anomalies import check_hours, check_leaks, warn_gaps, warn_spikes, warn_stale
 from admf_ray.data.calendar import DAY, SessionTable, session_table, usual_distance
 from admf_ray.data.checker import RULES, Checker
 from admf_ray.data.columns import Table
@@ -97,13 +97,14 @@ def _place(checker: Checker, reading: Reading, request: DataRequest, origin: str
 
 def _place_days(checker: Checker, request: DataRequest, table: SessionTable, origin: str) -> None:
     """Place dates at their session's close, or at the end of the UTC day."""
-    moments = checker.rows.moments
-    longer = request.timeframe is not None and timeframe_length(request.timeframe, "data.timeframe") != DAY
-    if longer or (request.stamp == "open" and usual_distance(np.unique(moments)) > DAY):
-        raise DataError(
-            f"{origin}: timeframe: dates of their beginning do not say when bars end that are not a day long; "
-            "allowed: dates on which they end (data.stamp=close, data.timeframe=null), or times"
-        )
+    rows, moments = checker.rows, checker.rows.moments
+    declared = DAY if request.timeframe is None else timeframe_length(request.timeframe, "data.timeframe")
+    for index, name in enumerate(rows.symbols if request.stamp == "open" or declared != DAY else ()):
+        if declared != DAY or usual_distance(np.unique(moments[rows.symbol == index])) > DAY:
+            raise DataError(
+                f"{origin}: timeframe: {name}: dates of their beginning do not say when bars end that are longer or "
+                "shorter than a day; allowed: dates on which they end (data.stamp=close, data.timeframe=null), or times"
+            )
     if request.calendar is None:
         checker.place(moments + DAY)
         return
@@ -160,6 +161,10 @@ def _place_opens(checker: Checker, reading: Reading, request: DataRequest, table
                 "allowed: data.timeframe=5min, or what it is"
             )
             checker.find_whole("timeframe", what, index)
+        if declared is not None and len(times) > 1 and np.diff(times).min() > declared:
+            nearest = np.diff(times).min() / 60e9
+            what = f"bars are said to be {declared / 60e9:g} minutes long, but no two are nearer than {nearest:g}"
+            checker.find_whole("timeframe", f"{what}; allowed: another data.timeframe", index)
         steps = np.append(length, np.diff(moments[part]))
         overlapping[order[part]] = (steps > 0) & (steps < length)
     ends = table.ends_of(rows.moments, lengths) if request.calendar else rows.moments + lengths
@@ -172,7 +177,7 @@ def _check(checker: Checker, reading: Reading, request: DataRequest, table: Sess
     """Run the checks in their order."""
     sort(checker)
     if request.calendar and reading.kind != "day":
-        warn_outside(checker, table)
+        check_hours(checker, table)
     if not reading.is_made:
         check_future(checker)
     absent = check_missing(checker)

@@ -15,7 +15,7 @@ from admf_ray.errors import ConfigError
 
 __all__ = ["MIN_HISTORY", "PROFILES", "DataRequest", "Sanity"]
 
-_COLUMNS = ("date", "time", "datetime", "symbol", "open", "high", "low", "close", "volume")
+_COLUMNS = ("date", "time", "datetime", "timestamp", "known_at", "symbol", "open", "high", "low", "close", "volume")
 MIN_HISTORY = 120
 """Bars that a symbol must have had before it can have a target, where the request says nothing."""
 
@@ -203,6 +203,10 @@ class DataRequest:
 
     def _check_types(self) -> None:
         """Refuse what is not of its kind."""
+        for name in ("columns", "synthetic"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise ConfigError(f"data.{name}: {value!r} is not allowed; allowed: a mapping of names")
         for name in (
             "path",
             "symbol",
@@ -266,7 +270,7 @@ def _check_number(
 def _sanity(value: Sanity | Mapping[str, Any]) -> Sanity:
     if isinstance(value, Sanity):
         return value
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ConfigError(f"data.sanity: {value!r} is not allowed; allowed: a mapping of options")
     allowed = [one.name for one in fields(Sanity)]
     for name in value:

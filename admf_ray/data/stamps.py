@@ -193,8 +193,8 @@ def _parsed_text(text: pl.Series, date_format: str | None, origin: str) -> Parse
     if date_format is not None:
         return _parsed_as(text, date_format, origin)
     example = _example(text)
-    if re.fullmatch(r"\d{8,19}", example):
-        return _parsed_numbers(text.cast(pl.Int64, strict=False), origin)
+    if re.fullmatch(r"\d{8,19}(\.0+)?", example):
+        return _parsed_numbers(text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False), origin)
     if re.match(_TURNED, example):
         text = _turned(text, origin)
     if not re.match(_DASHED, _example(text)):
@@ -341,6 +341,8 @@ def _turned(text: pl.Series, origin: str) -> pl.Series:
 
 
 def _parsed_as(text: pl.Series, date_format: str, origin: str) -> Parsed:
+    if "%Z" in date_format:
+        raise DataError(f"{origin}: data.date_format: %Z names no offset; allowed: %z, or data.timezone")
     form = date_format.replace("%z", "%#z")
     kind: Kind = "day"
     if re.search(r"%[:#]*z|%s|%\+", form):

@@ -11,12 +11,12 @@ import polars as pl
 from admf_ray.core.bars import FIELDS
 from admf_ray.data.columns import Table, canonical_name
 from admf_ray.data.request import DataRequest
-from admf_ray.data.sources.source import Source, files_of, given_path, one_each
+from admf_ray.data.sources.source import Source, files_of, given_path, one_each, origin_of
 from admf_ray.errors import DataError
 
 __all__ = ["CSV", "READ_ERRORS", "read_csv"]
 
-READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, OSError)
+READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, OSError, TypeError)
 """What polars raises for a file that it cannot read."""
 
 _DELIMITERS = ",;\t|"
@@ -41,7 +41,7 @@ def read_csv(path: Path, request: DataRequest, folder: Path | None = None) -> Ta
     DataError
         Where it is no text in columns.
     """
-    origin = str(path.relative_to(folder)) if folder else path.name
+    origin = origin_of(path, folder)
     header = _header(path, origin)
     delimiter = request.delimiter or max(_DELIMITERS, key=header.count)
     names = [name.strip('"') for name in header.split(delimiter)]

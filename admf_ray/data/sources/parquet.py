@@ -2,39 +2,45 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 
 from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import READ_ERRORS
-from admf_ray.data.sources.source import Source, files_of, given_path, one_each
+from admf_ray.data.sources.source import Source, files_of, given_path, one_each, origin_of
 from admf_ray.errors import DataError
 
 __all__ = ["PARQUET"]
 
 
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
-    """Read all files; those of a partitioned folder (``key=value``), or with a symbol column, are one table."""
+    """Read all files; those of a partitioned folder (``key=value``) are one table."""
     assert path is not None
-    files = files_of(path, (".parquet",))
     if path.is_file():
-        return [_table(path, path.name, request.symbol or path.stem)]
-    keys = {part.partition("=")[0] for file in files for part in file.relative_to(path).parts[:-1] if "=" in part}
-    if keys:
-        return [Table(path.name, _frame(files, path.name, keys), request.symbol or path.name)]
-    return one_each([_table(file, str(file.relative_to(path)), file.stem) for file in files], request, path)
+        return [Table(origin_of(path), _frame(path, origin_of(path)), request.symbol or path.stem)]
+    files = files_of(path, (".parquet",))
+    if any("=" in part for file in files for part in file.relative_to(path).parts[:-1]):
+        frames = [_with_keys(_frame(file, origin_of(file, path)), file.relative_to(path)) for file in files]
+        try:
+            joined = pl.concat(frames, how="diagonal_relaxed")
+        except READ_ERRORS as error:
+            raise DataError(f"{path.name}: its parts differ: {str(error).splitlines()[0]}") from None
+        return [Table(path.name, joined, request.symbol or path.name)]
+    tables = [Table(origin_of(file, path), _frame(file, origin_of(file, path)), file.stem) for file in files]
+    return one_each(tables, request, path)
 
 
-def _table(path: Path, origin: str, symbol: str) -> Table:
-    return Table(origin, _frame([path], origin, set()), symbol)
+def _with_keys(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Add the keys of the folders that a file lies in, as text: names such as 0700 stay what they are."""
+    keys = dict(part.split("=", 1) for part in path.parts[:-1] if "=" in part)
+    return frame.with_columns(pl.lit(unquote(value)).alias(key) for key, value in keys.items())
 
 
-def _frame(files: Sequence[Path], origin: str, keys: set[str]) -> pl.DataFrame:
-    """Read files as one table; the keys of their folders become columns of text, as they are written."""
-    schema = dict.fromkeys(keys, pl.String()) or None
+def _frame(path: Path, origin: str) -> pl.DataFrame:
     try:
-        return pl.read_parquet(list(files), glob=False, hive_partitioning=bool(keys), hive_schema=schema)
+        return pl.read_parquet(path, glob=False, hive_partitioning=False)
     except READ_ERRORS as error:
         raise DataError(f"{origin}: cannot be read as Parquet: {(str(error) or repr(error)).splitlines()[0]}") from None
 

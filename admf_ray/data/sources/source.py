@@ -9,7 +9,7 @@ from admf_ray.data.columns import Table, canonical_name
 from admf_ray.data.request import DataRequest
 from admf_ray.errors import DataError
 
-__all__ = ["Source", "files_of", "given_path", "no_path", "one_each"]
+__all__ = ["Source", "files_of", "given_path", "no_path", "one_each", "origin_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,11 @@ def given_path(request: DataRequest) -> Path:
     """
     if not request.path:
         raise DataError(f"data.path: source {request.source} needs the path of a file or folder")
-    path = Path(request.path).expanduser().absolute()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
+        path = Path(request.path).expanduser().absolute()
         if path.is_file() or path.is_dir():
             return path
-    raise DataError(f"data.path: there is no file or folder '{path}'")
+    raise DataError(f"data.path: there is no file or folder '{request.path}'")
 
 
 def no_path(request: DataRequest) -> None:
@@ -77,22 +77,33 @@ def files_of(path: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def one_each(tables: Sequence[Table], request: DataRequest, folder: Path) -> Sequence[Table]:
-    """Settle what the files of a folder are: one symbol each by their names, or parts of the one that is named.
+    """Settle what the files of a folder are: one symbol each by their names, or parts (``part-0``, ...) of one.
 
     Raises
     ------
     DataError
-        Where two files have the same name.
+        Where two files without a column of symbols have the same name.
     """
-    has_symbol = any(canonical_name(name) == "symbol" for name in tables[0].frame.columns)
-    if request.symbol is not None and not has_symbol and request.symbol not in {table.symbol for table in tables}:
-        # A name that no file has: the files are parts of the one symbol.
-        return [replace(table, symbol=request.symbol) for table in tables]
+    column = request.columns.get("symbol")
+    nameless = [
+        table
+        for table in tables
+        if column not in table.frame.columns
+        and not any(canonical_name(name) == "symbol" for name in table.frame.columns)
+    ]
+    if len(nameless) == len(tables) and all(table.symbol.lower().startswith("part") for table in tables):
+        return [replace(table, symbol=request.symbol or folder.name) for table in tables]
     origins: dict[str, str] = {}
-    for table in tables:
+    for table in nameless:
         other = origins.setdefault(table.symbol, table.origin)
-        if other != table.origin and not has_symbol:
+        if other != table.origin:
             raise DataError(
                 f"{folder.name}: two files for symbol {table.symbol}: {other} and {table.origin}; allowed: one"
             )
     return tables
+
+
+def origin_of(path: Path, folder: Path | None = None) -> str:
+    """Give how messages call a file; names that are no text stay printable."""
+    name = str(path.relative_to(folder)) if folder else path.name
+    return name.encode("utf-8", "replace").decode()

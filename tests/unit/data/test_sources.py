@@ -138,8 +138,8 @@ def test_every_way_to_bring_the_same_bars_gives_one_fingerprint(tmp_path) -> Non
     frame.write_parquet(tmp_path / "prices.parquet")
     prints["parquet"] = load("parquet", tmp_path / "prices.parquet", **options).fingerprint()
     written(tmp_path, b"", "parts/x")
-    frame.head(20).write_parquet(tmp_path / "parts" / "a.parquet")
-    frame.tail(20).write_parquet(tmp_path / "parts" / "b.parquet")
+    frame.head(20).write_parquet(tmp_path / "parts" / "part-0.parquet")
+    frame.tail(20).write_parquet(tmp_path / "parts" / "part-1.parquet")
     prints["parts"] = load("parquet", tmp_path / "parts", **options).fingerprint()
     frame.with_columns(year=pl.col("date").dt.year()).write_parquet(tmp_path / "years", partition_by="year", mkdir=True)
     prints["partitions"] = load("parquet", tmp_path / "years", **options).fingerprint()
@@ -177,6 +177,17 @@ def test_a_change_of_one_thing_changes_the_fingerprint(tmp_path) -> None:
 
 
 EPOCHS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def test_epochs_with_a_point_are_numbers_all_the_same(tmp_path) -> None:
+    text = HEADER + "1577977200.0,1,1,1,1,1\n1577977260.0,1,1,1,1,1\n"
+    assert moments(load("csv", written(tmp_path, text), periods_per_year=252).known_at)[0] == "2020-01-02T15:00"
+
+
+def test_formats_that_name_no_offset_are_refused() -> None:
+    frame = days(5).with_columns(date=pl.lit("2020-01-02 10:00 EST"))
+    with pytest.raises(DataError, match="data.date_format: %Z names no offset; allowed: %z, or data.timezone"):
+        load(frame, calendar="XNYS", date_format="%Y-%m-%d %H:%M %Z", timezone="UTC")
 
 
 @pytest.mark.parametrize("unit", EPOCHS)
@@ -305,9 +316,12 @@ def test_a_single_bar_stamped_at_its_open_needs_a_length(tmp_path) -> None:
 
 def test_dates_on_which_longer_bars_begin_are_refused() -> None:
     weeks = days(40)[::5].with_columns(pl.col("date").dt.truncate("1w"))
-    with pytest.raises(DataError, match="timeframe: dates of their beginning do not say when bars end"):
+    with pytest.raises(DataError, match="timeframe: frame: dates of their beginning do not say when bars end"):
         load(weeks, stamp="open", periods_per_year=52)
-    with pytest.raises(DataError, match="timeframe: dates of their beginning do not say when bars end"):
+    both = pl.concat([weeks.with_columns(symbol=pl.lit("W")), days(40, 1, "D")])
+    with pytest.raises(DataError, match="timeframe: W: dates of their beginning"):
+        load(both, stamp="open", periods_per_year=252)
+    with pytest.raises(DataError, match="timeframe: frame: dates of their beginning do not say when bars end"):
         load(weeks, timeframe="7d", periods_per_year=52)
     with pytest.raises(DataError, match=r"how many bars a year has is not known \(8 of 36 sessions have one\)"):
         load(days(40)[::5], calendar="XNYS")
@@ -344,6 +358,63 @@ def test_columns_with_other_names_are_named_by_options() -> None:
         load(bloomberg, calendar="XNYS", columns={"cloes": "PX"})
 
 
+def test_a_time_that_is_named_comes_before_one_that_is_found() -> None:
+    hours = pl.datetime_range(pl.datetime(2020, 1, 1), pl.datetime(2020, 1, 2), "1h", time_zone="UTC", eager=True)
+    prices = {name: [1.0] * len(hours) for name in FIELDS}
+    klines = pl.DataFrame({"timestamp": hours, **prices}).with_columns(
+        close_time=pl.col("timestamp") + pl.duration(hours=1)
+    )
+    for name in ("datetime", "known_at", "timestamp"):
+        bars = load(klines, calendar="24/7", columns={name: "close_time"})
+        assert moments(bars.known_at)[0] == "2020-01-01T01:00"
+    assert "columns left aside" in bars.report.reading
+
+
+def test_a_declared_length_that_no_two_bars_have_is_refused() -> None:
+    hours = pl.datetime_range(pl.datetime(2020, 1, 1), pl.datetime(2020, 1, 2), "1h", time_zone="UTC", eager=True)
+    frame = pl.DataFrame({"timestamp": hours, **{name: [1.0] * len(hours) for name in FIELDS}})
+    with pytest.raises(DataError, match="said to be 5 minutes long, but no two are nearer than 60"):
+        load(frame, calendar="24/7", stamp="open", timeframe="5min")
+
+
+def test_bars_that_mostly_lie_outside_the_sessions_are_refused() -> None:
+    midnights = days(40).with_columns(pl.col("date").cast(pl.Datetime("us")).dt.replace_time_zone("America/New_York"))
+    converted = midnights.with_columns(pl.col("date").dt.convert_time_zone("UTC"))
+    with pytest.raises(DataError, match="hours: frame: 40 of 40 bars lie outside the sessions of XNYS; allowed: dates"):
+        load(converted, calendar="XNYS")
+
+
+def test_a_volume_with_points_says_nothing_of_prices_with_commas(tmp_path) -> None:
+    text = "date;open;high;low;close;volume\n2020-01-02;1,252;1,252;1,252;1,252;697369.0\n"
+    with pytest.raises(DataError, match="'1,252' may have a decimal mark or a mark of thousands"):
+        load("csv", written(tmp_path, text), calendar="XNYS")
+
+
+def test_a_folder_never_gives_a_symbol_that_it_does_not_have(tmp_path) -> None:
+    written(tmp_path, days(30).write_csv(), "one/SPY.csv")
+    with pytest.raises(DataError, match="data.symbol: one: no symbol is named 'QQQ'.*; allowed: SPY"):
+        load("csv", tmp_path / "one", calendar="XNYS", symbol="QQQ")
+    written(tmp_path, days(30, 0, "Z").write_csv(), "mixed/0.csv")
+    for folder in ("x", "y"):
+        written(tmp_path, days(30).write_csv(), f"mixed/{folder}/A.csv")
+    with pytest.raises(DataError, match="mixed: two files for symbol A: x/A.csv and y/A.csv"):
+        load("csv", tmp_path / "mixed", calendar="XNYS")
+    for folder in ("x", "y"):
+        written(tmp_path, days(30, 0, folder).write_csv().replace("symbol", "inst"), f"named/{folder}/A.csv")
+    assert load("csv", tmp_path / "named", calendar="XNYS", columns={"symbol": "inst"}).symbols == ("x", "y")
+
+
+def test_names_that_are_no_text_are_refused_in_words(tmp_path) -> None:
+    import os
+
+    name = os.fsdecode(b"x\xff.csv")
+    written(tmp_path, days(30).write_csv(), name)
+    with pytest.raises(DataError, match=r"x\?.csv: cannot be read as CSV"):
+        load("csv", tmp_path / name, calendar="XNYS")
+    with pytest.raises(DataError, match="there is no file or folder '~nobodyxyz/a.csv'"):
+        load("csv", "~nobodyxyz/a.csv", calendar="XNYS")
+
+
 def test_names_with_brackets_are_names_and_no_patterns(tmp_path) -> None:
     for number, name in ((1, "x1"), (2, "x[1]")):
         days(30, number).write_csv(tmp_path / f"{name}.csv")
@@ -358,7 +429,7 @@ def test_partitions_keep_their_names_and_parts_of_one_symbol_are_put_together(tm
     both.write_parquet(tmp_path / "hive", partition_by="symbol", mkdir=True)
     assert load("parquet", tmp_path / "hive", calendar="XNYS").symbols == ("0700", "TRUE")
     for part in (0, 1):
-        written(tmp_path, days(30)[part * 15 : part * 15 + 15].write_csv(), f"parts/{part}.CSV")
+        written(tmp_path, days(30)[part * 15 : part * 15 + 15].write_csv(), f"parts/part-{part}.CSV")
     written(tmp_path, "x", "parts/._0.csv")
     bars = load("csv", tmp_path / "parts", calendar="XNYS", symbol="ABC")
     assert bars.fingerprint() == load(days(30), symbol="ABC", calendar="XNYS").fingerprint()
@@ -461,6 +532,9 @@ def test_what_is_asked_of_a_source_must_fit_it(tmp_path) -> None:
         ({"sanity": {"max_na_fraction": -1}}, "data.sanity.max_na_fraction: -1 is not allowed; .* at most 1"),
         ({"sanity": {"forward_fill_bars": 1.5}}, "data.sanity.forward_fill_bars: 1.5 is not allowed"),
         ({"sanity": None}, "data.sanity: None is not allowed"),
+        ({"sanity": {1: 2}}, "data.sanity: {1: 2} is not allowed"),
+        ({"columns": ["a"]}, "data.columns: .* is not allowed; allowed: a mapping"),
+        ({"synthetic": None}, "data.synthetic: None is not allowed"),
     ],
 )
 def test_options_of_the_wrong_kind_are_named(options, message) -> None:

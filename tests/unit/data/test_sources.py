@@ -190,16 +190,6 @@ def test_a_close_alone_is_taken_where_that_is_allowed_and_the_report_says_so(tmp
     assert "taken from the close" in bars.report.reading["open, high, low"]
 
 
-def test_a_bar_that_the_close_cuts_short_is_known_at_the_close(tmp_path) -> None:
-    bars = opened(tmp_path, "13:30", "14:30", "15:30")()
-    assert [moment[11:] for moment in moments(bars.known_at)] == ["19:30", "20:30", "21:00"]
-    # Round the clock nothing cuts a bar short, nor what is longer than a session.
-    always = opened(tmp_path, "13:30", "17:30", "21:30")(calendar="24/7")
-    assert moments(always.known_at)[-1] == "2020-01-03T06:30"
-    weeks = opened(tmp_path, "09:30")(timeframe="7d", periods_per_year=52)
-    assert moments(weeks.known_at) == ["2020-01-09T14:30"]
-
-
 def test_columns_with_other_names_are_named_by_options() -> None:
     bloomberg = days(30).rename({"date": "Dates", "close": "PX_LAST", "open": "PX_OPEN"})
     names = {"date": "Dates", "close": "PX_LAST", "open": "PX_OPEN"}

@@ -116,6 +116,16 @@ def test_a_first_distance_that_others_contradict_is_refused_until_the_length_is_
     assert warned == ["nearer to the bar before than a bar is long"]
 
 
+def test_a_bar_that_the_close_cuts_short_is_known_at_the_close(tmp_path) -> None:
+    bars = opened(tmp_path, "13:30", "14:30", "15:30")()
+    assert [moment[11:] for moment in moments(bars.known_at)] == ["19:30", "20:30", "21:00"]
+    # Round the clock nothing cuts a bar short, nor what is longer than a session.
+    always = opened(tmp_path, "13:30", "17:30", "21:30")(calendar="24/7")
+    assert moments(always.known_at)[-1] == "2020-01-03T06:30"
+    weeks = opened(tmp_path, "09:30")(timeframe="7d", periods_per_year=52)
+    assert moments(weeks.known_at) == ["2020-01-09T14:30"]
+
+
 def test_a_single_bar_stamped_at_its_open_needs_a_length(tmp_path) -> None:
     single = opened(tmp_path, "09:30")
     with pytest.raises(DataError, match=r"prices has one bar, stamped at its open.*allowed: data.timeframe=5min"):

@@ -47,10 +47,10 @@ def tables(draw: st.DrawFn) -> tuple[str, pl.DataFrame]:
         # Thirteen half hours a day, from 9:30 or to 16:00, on days far from daylight saving.
         slots = np.cumsum(steps)
         day, slot = (
-            np.datetime64("2020-01-06", "D") + slots // 13 % 5,
+            np.datetime64("2020-01-06", "D") + (slots // 13 % 5).astype("timedelta64[D]"),
             slots % 13 + (kind != "half hours from their open"),
         )
-        minutes = day.astype("datetime64[m]") + 9 * 60 + 30 * (slot + 1)
+        minutes = day.astype("datetime64[m]") + (9 * 60 + 30 * (slot + 1)).astype("timedelta64[m]")
         keep = np.append(True, np.diff(minutes.astype(int)) > 0)
         keep[np.argmax(~keep) if not keep.all() else count :] = False
         stamps = [str(minute).replace("T", " ") + ("Z" if kind == "moments" else "") for minute in minutes[keep]]

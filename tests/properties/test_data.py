@@ -38,9 +38,9 @@ def tables(draw: st.DrawFn) -> tuple[str, pl.DataFrame]:
         days = every[np.cumsum(steps) + draw(st.integers(0, 300))]
         stamps = [str(day) for day in days]
         if kind == "midnights of a zone":
-            summer = days.astype("datetime64[M]").astype(int) % 12
+            months = days.astype("datetime64[M]").astype(int) % 12
             stamps = [
-                f"{day}T00:00:00-0{4 if 3 <= month <= 8 else 5}:00" for day, month in zip(days, summer, strict=True)
+                f"{day}T00:00:00-0{4 if 3 <= month <= 8 else 5}:00" for day, month in zip(days, months, strict=True)
             ]
             stamps[-1] = draw(st.sampled_from([stamps[-1], "soon", f"{days[-1]}T16:00:00-05:00"]))
     else:

@@ -1,6 +1,5 @@
 """The checker: rows under check, and what was found in them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 from admf_ray.core.bars import FIELDS, Field
 from admf_ray.core.findings import Finding, Outcome
 from admf_ray.data.request import DataRequest
-from admf_ray.data.rows import Reading, Rows
+from admf_ray.data.rows import Reading
 
 __all__ = ["PRICES", "RULES", "Checker", "Mask"]
 
@@ -90,7 +89,6 @@ class Checker:
         what: str,
         *,
         values: Any = None,
-        rows: Rows | None = None,
         repair: str | None = None,
         fallback: str | None = None,
         warn_only: bool = False,
@@ -106,8 +104,6 @@ class Checker:
         what : str
         values : array or callable of row, optional
             What stands there.
-        rows : Rows, optional
-            That ``at`` counts in, where it is not those that are left.
         repair : str, optional
             What the profile lets be done about it.
         fallback : str, optional
@@ -119,13 +115,11 @@ class Checker:
         outcome = self._outcome(rule, repair, fallback, warn_only)
         if outcome is None:
             return False
-        rows = self.rows if rows is None else rows
+        rows = self.rows
         if outcome == "repaired":
             what = f"{what}, {repair or fallback}"
-        value_of: Callable[[int], Any] = values if callable(values) else lambda row: None
-        if isinstance(values, np.ndarray):
-            value_of = lambda row: float(values[row])  # noqa: E731
         for row in at.tolist():
+            value = values(row) if callable(values) else None if values is None else float(values[row])
             origin, stamp, number = rows.name(row)
             self.findings.append(
                 Finding(
@@ -137,7 +131,7 @@ class Checker:
                     row=number,
                     origin=origin,
                     known_at=int(rows.moments[row]) if placed else None,
-                    value=value_of(row),
+                    value=value,
                 )
             )
         return outcome != "warned"

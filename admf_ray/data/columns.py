@@ -156,7 +156,7 @@ def _stamps(
     times = {"date", "time", *_TIME_NAMES} & set(named)
     for name in _TIME_NAMES:
         if name in (times or names):
-            return frame[names[name]], {name}
+            return frame[names[name]].alias(name), {name}
     if "date" in names and "time" in names:
         date, time = frame[names["date"]], frame[names["time"]]
         if date.dtype == pl.Date and time.dtype == pl.Time:
@@ -192,13 +192,13 @@ def _clock(digits: pl.Series, origin: str) -> pl.Series:
     )
 
 
-def decimal_mark(columns: Sequence[pl.Series], delimiter: str | None, origin: str) -> Mark | None:
+def decimal_mark(fields: Mapping[Field, pl.Series], delimiter: str | None, origin: str) -> Mark | None:
     """Tell the decimal mark of columns of text.
 
     Parameters
     ----------
-    columns : sequence of polars.Series
-        Others than text are left aside.
+    fields : mapping of Field to polars.Series
+        Columns of others than text are left aside.
     delimiter : str or None
         Of the file; a semicolon goes with decimal commas, so that a point beside it needs a proof.
     origin : str
@@ -214,13 +214,11 @@ def decimal_mark(columns: Sequence[pl.Series], delimiter: str | None, origin: st
     DataError
         Where a value may have a decimal mark or one of thousands.
     """
-    volume = [column for column in columns if canonical_name(column.name) == "volume"]
-    prices = [column for column in columns if canonical_name(column.name) != "volume"]
-    found = _evidence(prices)
+    found = _evidence([column for name, column in fields.items() if name != "volume"])
     doubt = found.doubt(delimiter)
-    if volume:
+    if "volume" in fields:
         # A volume says nothing of prices; they tell what its marks are.
-        found = found.joined(_evidence(volume))
+        found = found.joined(_evidence([fields["volume"]]))
         doubt = doubt or found.doubt(delimiter)
     if doubt is not None:
         raise DataError(

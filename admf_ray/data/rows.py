@@ -244,9 +244,8 @@ def _common_mark(found: Sequence[tuple[Table, Columns]], request: DataRequest) -
         return request.decimal
     marks: dict[Mark, str] = {}
     for table, columns in found:
-        fields = list(columns.fields.values())
-        mark = decimal_mark(fields, table.reading.get("delimiter"), table.origin)
-        if mark is None and any(column.dtype.is_float() for column in fields):
+        mark = decimal_mark(columns.fields, table.reading.get("delimiter"), table.origin)
+        if mark is None and any(column.dtype.is_float() for column in columns.fields.values()):
             mark = "."
         if mark is not None:
             marks.setdefault(mark, table.origin)

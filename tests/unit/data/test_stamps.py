@@ -161,9 +161,12 @@ def test_midnights_of_any_zone_are_days_and_others_beside_them_are_refused() -> 
         load(other, calendar="XNYS")
     with pytest.raises(DataError, match="a single midnight, '1999-01-04 00:00:00', may be a day or a moment"):
         load(frame.head(1), calendar="XNYS")
-    # A column known_at says what it is.
+    # A column known_at says what it is, also by another name.
     known = frame.with_columns(pl.col("date").dt.replace_time_zone("UTC")).rename({"date": "known_at"})
     assert moments(load(known, periods_per_year=252).known_at)[0] == "1999-01-04T00:00"
+    other = known.rename({"known_at": "complete"})
+    by_name = load(other, periods_per_year=252, columns={"known_at": "complete"})
+    assert moments(by_name.known_at)[0] == "1999-01-04T00:00"
 
 
 def test_a_time_that_is_named_comes_before_one_that_is_found() -> None:

@@ -56,3 +56,14 @@ class ChunkError(AdmfError):
 
 class ReproductionError(AdmfError):
     """A result that another computation of the same thing does not confirm."""
+
+
+def first_line(error: BaseException) -> str:
+    r"""Give the first line of what an error says; of one that says nothing, what it is.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no number\nat row 3")), first_line(ValueError())
+    ('no number', 'ValueError()')
+    """
+    return (str(error).strip() or repr(error)).splitlines()[0]

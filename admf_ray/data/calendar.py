@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from admf_ray.core.registry import unknown_name
 from admf_ray.core.sessions import Sessions
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 
 __all__ = ["DAY", "SessionTable", "session_table", "usual_distance"]
 
@@ -137,8 +137,7 @@ def _exchange_sessions(name: str, start: int, stop: int) -> tuple[Sessions, npt.
         end = min(end, _bound(name))
         schedule: Any = exchange_calendars.get_calendar(name, start=_day(start), end=_day(end)).schedule
     except (ValueError, exchange_calendars.errors.CalendarError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"data.calendar: {name} does not reach from {_day(start)} to {_day(stop)}: {reason}"
+        message = f"data.calendar: {name} does not reach from {_day(start)} to {_day(stop)}: {first_line(error)}"
         raise DataError(message) from None
     columns = {}
     for column in ("open", "close", "break_start", "break_end"):

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from admf_ray.core.sessions import Sessions
 from admf_ray.errors import DataError
 from admf_ray.fingerprint import cache_directory
 
-__all__ = ["prepared"]
+__all__ = ["prepared", "whole_file"]
 
 _HEAD = 64  # bytes
 _ABANDONED = 3_600.0  # seconds after which a half-written file has no writer any more
@@ -55,6 +55,25 @@ def prepared(key: str, prepare: Callable[[], Bars], keep: Callable[[Bars], bool]
     return bars
 
 
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name of this process's own to write a file under; it is renamed once written, and removed on an error.
+
+    What killed writers left in the folder is cleared after an hour.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob("*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _write(path: Path, bars: Bars) -> None:
     columns: dict[str, npt.NDArray[Any]] = {"known_at": bars.known_at, "session": bars.session}
     columns |= {name: getattr(bars, name).reshape(-1) for name in FIELDS}
@@ -72,13 +91,7 @@ def _write(path: Path, bars: Bars) -> None:
     # One row whose cells are the arrays: they differ in length, and stay contiguous.
     cells = {name: pa.LargeListArray.from_arrays([0, len(values)], values) for name, values in columns.items()}
     table = pa.table(cells).replace_schema_metadata({"bars": json.dumps(about)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob("*.partial"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink()
-    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    try:
+    with whole_file(path) as partial:
         with pa.OSFile(str(partial), "wb") as sink:
             sink.write(bytes(_HEAD))
             with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -87,9 +100,6 @@ def _write(path: Path, bars: Bars) -> None:
             head = _head(written.read_buffer().slice(_HEAD))
             written.seek(0)
             written.write(head)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Bars:

@@ -15,7 +15,7 @@ from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
 from admf_ray.data.rows import Reading, Rows, read_rows
 from admf_ray.data.sanity import check_future, check_length, check_missing, check_prices, drop_unread, fill, sort
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 
 __all__ = ["bars_of"]
 
@@ -43,7 +43,7 @@ def bars_of(tables: Sequence[Table], request: DataRequest, origin: str) -> Bars:
     try:
         reading = read_rows(tables, request, origin)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as failure:
-        raise DataError(f"{origin}: cannot be read: {(str(failure) or repr(failure)).splitlines()[0]}") from None
+        raise DataError(f"{origin}: cannot be read: {first_line(failure)}") from None
     checker = Checker(reading, request)
     drop_unread(checker)
     table = _place(checker, reading, request, origin)

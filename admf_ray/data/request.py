@@ -15,7 +15,7 @@ from admf_ray.errors import ConfigError
 
 __all__ = ["MIN_HISTORY", "PROFILES", "DataRequest", "Sanity"]
 
-_COLUMNS = ("date", "time", "datetime", "timestamp", "known_at", "symbol", "open", "high", "low", "close", "volume")
+_COLUMNS = ["date", "time", "datetime", "timestamp", "known_at", "symbol", "open", "high", "low", "close", "volume"]
 MIN_HISTORY = 120
 """Bars that a symbol must have had before it can have a target, where the request says nothing."""
 
@@ -231,9 +231,8 @@ class DataRequest:
         _check_number("data.min_history_bars", self.min_history_bars, whole=True)
         _check_number("data.periods_per_year", self.periods_per_year, above=0.0)
         for name, written in self.columns.items():
-            allowed = [*_COLUMNS]
-            if name not in allowed:
-                raise ConfigError(f"data.columns.{name}: {unknown_name('column', name, allowed)}")
+            if name not in _COLUMNS:
+                raise ConfigError(f"data.columns.{name}: {unknown_name('column', name, _COLUMNS)}")
             if not isinstance(written, str):
                 raise ConfigError(f"data.columns.{name}: {written!r} is not allowed; allowed: the name of a column")
 

@@ -1,5 +1,6 @@
 """Rows: the tables of a source as one set of arrays, each row placed in time, before it is checked."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -83,8 +84,12 @@ class Rows:
     def name(self, row: int) -> tuple[str, str, int]:
         """Give origin, stamp and number (from 1) of a row, as its source has it."""
         number = int(self.number[row])
-        origin = next(origin for origin in reversed(self.origins) if origin.first <= number)
+        origin = self.origins[self.origin_at(number)]
         return origin.name, str(origin.stamps[number - origin.first]), number - origin.first + 1
+
+    def origin_at(self, number: int) -> int:
+        """Give the index of the origin of the row with that number among all rows."""
+        return bisect_right(self.origins, number, key=lambda origin: origin.first) - 1
 
     def each_symbol(self) -> list[slice]:
         """Give the stretch of each symbol's rows, where rows are sorted by symbol."""
@@ -125,7 +130,7 @@ class Reading:
 
     def text(self, name: Field, number: int) -> str:
         """Give what a column says in the row with that number among all rows."""
-        at = max(at for at, origin in enumerate(self.rows.origins) if origin.first <= number)
+        at = self.rows.origin_at(number)
         return str(self.texts[name][at][number - self.rows.origins[at].first])
 
 

@@ -51,8 +51,9 @@ def _drop_duplicates(checker: Checker, again: Mask) -> None:
         axis=0,
     )
     is_text = np.zeros(len(rows), dtype=np.bool_)
+    positions = checker.positions()
     for mask in checker.reading.wrong.values():
-        is_text |= mask[checker.positions()]
+        is_text |= mask[positions]
     same[at] &= ~(is_text[at] | is_text[at - 1])
     repair = "dropped" if checker.sanity.allow_drop_duplicates else None
     for mask, what, allowed in (

@@ -10,7 +10,7 @@ import polars as pl
 
 from admf_ray.data.calendar import DAY
 from admf_ray.data.columns import canonical_name
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 
 __all__ = ["NO_STAMP", "Kind", "Stamps", "read_stamps"]
 
@@ -355,5 +355,5 @@ def _parsed_as(text: pl.Series, date_format: str, origin: str) -> Parsed:
         else:
             parsed = text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone(None)
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{origin}: data.date_format: '{date_format}': {str(error).splitlines()[0]}") from None
+        raise DataError(f"{origin}: data.date_format: '{date_format}': {first_line(error)}") from None
     return Parsed(parsed, kind, f"text as {date_format}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from admf_ray.errors import ConfigError, ReproductionError
+from admf_ray.errors import ConfigError, ReproductionError, first_line
 from admf_ray.fingerprint import fingerprint_columns
 
 __all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run", "read_json"]
@@ -98,4 +98,4 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise ReproductionError(f"'{path}' cannot be read: {str(error).splitlines()[0]}") from None
+        raise ReproductionError(f"'{path}' cannot be read: {first_line(error)}") from None

@@ -9,7 +9,7 @@ from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport
 from admf_ray.data import request_bars, stress_by_year
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 from admf_ray.report import data_page, print_check, print_data
 from admf_ray.workflow import RunDirectory
 from admf_ray.workflow.manifest import data_report
@@ -35,18 +35,18 @@ def run(settings: Settings, console: Console) -> int:
         counts = report.counts()
         with RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings)) as directory:
             directory.write_json("data_report.json", report.plain())
-            directory.write_text("report.html", data_page(report, bars, years, _first_line(error)))
+            directory.write_text("report.html", data_page(report, bars, years, _reason(error)))
             directory.write_json(
                 "summary.json", {"headline": "data checked", "findings": counts, "refused": bool(error)}
             )
         console.print(f"report: {directory.path / 'report.html'}", highlight=False, soft_wrap=True)
     if error is None:
         return 0
-    raise DataError(f"{_first_line(error)}{': listed above' if report.findings else ''}")
+    raise DataError(f"{_reason(error)}{': listed above' if report.findings else ''}")
 
 
-def _first_line(error: DataError | None) -> str | None:
-    return None if error is None else str(error).splitlines()[0].removesuffix(":")
+def _reason(error: DataError | None) -> str | None:
+    return None if error is None else first_line(error).removesuffix(":")
 
 
 def _checked(settings: Settings) -> tuple[Bars | None, DataReport, DataError | None]:

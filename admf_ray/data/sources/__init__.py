@@ -22,7 +22,7 @@ from admf_ray.data.sources.parquet import PARQUET
 from admf_ray.data.sources.source import Source
 from admf_ray.data.sources.synthetic import SYNTHETIC
 from admf_ray.data.sources.yahoo import YFINANCE
-from admf_ray.errors import ConfigError, DataError
+from admf_ray.errors import ConfigError, DataError, first_line
 from admf_ray.fingerprint import code_fingerprint, fingerprint_file, fingerprint_value
 
 __all__ = ["HANDED_OVER", "SOURCES", "Source", "load_bars", "request_bars"]
@@ -149,8 +149,8 @@ def _tables(frame: "Frame", request: DataRequest) -> Sequence[Table]:
             converted = pl.from_arrow(frame)
             assert isinstance(converted, pl.DataFrame)
             frame = converted
-    except (*READ_ERRORS, pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"frame: cannot be taken over: {(str(error) or repr(error)).splitlines()[0]}") from None
+    except (*READ_ERRORS, pa.ArrowException, ValueError) as error:
+        raise DataError(f"frame: cannot be taken over: {first_line(error)}") from None
     if not isinstance(frame, pl.DataFrame):
         raise DataError(
             f"load_bars: {type(frame).__name__} is not allowed; allowed: the name of a source, or a pandas, "

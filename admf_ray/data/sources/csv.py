@@ -12,7 +12,7 @@ from admf_ray.core.bars import FIELDS
 from admf_ray.data.columns import Table, canonical_name
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.source import Source, files_of, given_path, one_each, origin_of
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 
 __all__ = ["CSV", "READ_ERRORS", "read_csv"]
 
@@ -57,10 +57,9 @@ def read_csv(path: Path, request: DataRequest, folder: Path | None = None) -> Ta
             except pl.exceptions.PolarsError:
                 frame = pl.read_csv(path, separator=delimiter, infer_schema=False, glob=False)
     except READ_ERRORS as error:
-        reason = (str(error) or repr(error)).splitlines()[0]
         raise DataError(
-            f"{origin}: cannot be read as CSV: {reason}; allowed: UTF-8 text whose first line names the columns, and "
-            "lines with no more cells than it"
+            f"{origin}: cannot be read as CSV: {first_line(error)}; allowed: UTF-8 text whose first line names the "
+            "columns, and lines with no more cells than it"
         ) from None
     frame = _without_empty_lines(frame)
     stem = re.sub(r"(?i)(\.csv)?(\.gz)?$", "", path.name)

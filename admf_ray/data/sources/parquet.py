@@ -10,7 +10,7 @@ from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import READ_ERRORS
 from admf_ray.data.sources.source import Source, files_of, given_path, one_each, origin_of
-from admf_ray.errors import DataError
+from admf_ray.errors import DataError, first_line
 
 __all__ = ["PARQUET"]
 
@@ -26,7 +26,7 @@ def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
         try:
             joined = pl.concat(frames, how="diagonal_relaxed")
         except READ_ERRORS as error:
-            raise DataError(f"{path.name}: its parts differ: {str(error).splitlines()[0]}") from None
+            raise DataError(f"{path.name}: its parts differ: {first_line(error)}") from None
         return [Table(path.name, joined, request.symbol or path.name)]
     tables = [Table(origin_of(file, path), _frame(file, origin_of(file, path)), file.stem) for file in files]
     return one_each(tables, request, path)
@@ -42,7 +42,7 @@ def _frame(path: Path, origin: str) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, glob=False, hive_partitioning=False)
     except READ_ERRORS as error:
-        raise DataError(f"{origin}: cannot be read as Parquet: {(str(error) or repr(error)).splitlines()[0]}") from None
+        raise DataError(f"{origin}: cannot be read as Parquet: {first_line(error)}") from None
 
 
 PARQUET = Source(name="parquet", locate=given_path, read=_read)

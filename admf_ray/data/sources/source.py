@@ -59,20 +59,18 @@ def no_path(request: DataRequest) -> None:
         raise DataError(f"data.path: source {request.source} brings its own data; leave data.path empty")
 
 
-def files_of(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Give a file itself, or the files of a folder with one of these endings, sorted; hidden ones are left aside.
+def files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Give the files of a folder with one of these endings, sorted; hidden ones are left aside.
 
     Raises
     ------
     DataError
         Where the folder has none.
     """
-    if path.is_file():
-        return [path]
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     found = [file for file in files if file.name.lower().endswith(tuple(suffixes))]
     if not found:
-        raise DataError(f"data.path: folder '{path}' has no file that ends in {' or '.join(suffixes)}")
+        raise DataError(f"data.path: folder '{folder}' has no file that ends in {' or '.join(suffixes)}")
     return found
 
 

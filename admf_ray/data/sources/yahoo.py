@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import uuid
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,11 +13,12 @@ from typing import Any
 import polars as pl
 
 from admf_ray.core.sessions import timeframe_length
+from admf_ray.data.catalog import whole_file
 from admf_ray.data.columns import Table
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import READ_ERRORS
 from admf_ray.data.sources.source import Source, no_path
-from admf_ray.errors import ConfigError, DataError
+from admf_ray.errors import ConfigError, DataError, first_line
 from admf_ray.fingerprint import cache_directory, fingerprint_value
 
 __all__ = ["YFINANCE"]
@@ -52,10 +52,8 @@ def _locate(request: DataRequest) -> Path:
     path = cache_directory() / "downloads" / f"{name}-{fingerprint_value(asked)[:12]}.parquet"
     if not path.is_file():
         frame = pl.concat([_download(symbol, _INTERVALS[timeframe], request) for symbol in symbols])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-        frame.write_parquet(partial)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            frame.write_parquet(partial)
     return path
 
 
@@ -74,7 +72,7 @@ def _download(symbol: str, interval: str, request: DataRequest) -> pl.DataFrame:
             )
     except Exception as error:  # whatever the package or the network raises
         raise DataError(
-            f"yfinance: {symbol} could not be downloaded ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"yfinance: {symbol} could not be downloaded ({type(error).__name__}: {first_line(error)}); "
             "the network, the symbol or the dates may be wrong"
         ) from error
     if frame.empty:

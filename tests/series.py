@@ -7,6 +7,7 @@ import numpy as np
 from admf_ray.core.bars import Bars
 from admf_ray.engine.result import Segment
 from admf_ray.engine.spec import AccountRules
+from admf_ray.indicators import INDICATORS
 from admf_ray.optimize import Candidates, Search, plan_search
 from admf_ray.strategies import STRATEGIES
 
@@ -49,3 +50,15 @@ def run_single(bars: Bars, strategy: str, params: dict[str, float], **rules: Any
     """Backtest one candidate over the whole series."""
     search = single_search(bars, strategy, params, **rules)
     return search.segment(search.hub(), 0, 0, len(bars))
+
+
+def indicate(name: str, values: Any, *parameters: float) -> np.ndarray:
+    """Compute the first output of an indicator over one series."""
+    entry = INDICATORS[name]
+    matrix = np.asarray(values, dtype=float)[np.newaxis]
+    count = matrix.shape[1]
+    out = np.empty((len(entry.outputs), count))
+    state = np.zeros(entry.state_size(parameters))
+    session = np.zeros(count, np.int32)
+    entry.kernel(matrix, np.zeros(1, np.int64), session, np.array(parameters, float), state, 0, count, out)
+    return out[0]

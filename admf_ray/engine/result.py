@@ -70,7 +70,7 @@ def run_segment(
     """
     symbols = len(bars.symbols)
     targets = np.empty((symbols, stop))
-    state = np.zeros(strategy.state_size(tuple(params.tolist())))
+    state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
     strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
     withhold(targets, bars.history_reached())
     record = rules.record(bars.periods_per_year)

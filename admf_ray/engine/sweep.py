@@ -55,7 +55,7 @@ def sweep(
     rows : int64 array, shape [candidate, symbol, slot]
     params : float64 array, shape [candidate, parameter]
     state_size : int
-        Floats of state that the strategy needs at most.
+        Floats of state that the strategy needs for a symbol, at most.
     begins : int64 array, shape [symbol]
         First bars that may have a target.
     spans : int64 array, shape [span, 2]
@@ -66,7 +66,7 @@ def sweep(
     symbols = rows.shape[1]
     stop = spans[:, 1].max()
     targets = np.empty((symbols, stop))
-    state = np.empty(state_size)
+    state = np.empty(symbols * state_size)
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)
     no_path = np.empty((1, 0))

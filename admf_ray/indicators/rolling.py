@@ -7,10 +7,14 @@ from admf_ray.core.kernels import INDICATOR, compiled
 from admf_ray.core.parameters import Parameter
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
-__all__ = ["sma"]
+__all__ = ["deviation", "sma"]
 
 _RESYNCHRONIZE = 512
 """Bars after which a running sum is summed anew, which bounds its drift to that of 512 additions."""
+
+_SHRUNK = 0.01
+"""A running sum of squares that falls below this share of its highest value is summed anew: what it once was has left
+rounding errors of that size in it."""
 
 
 @compiled(INDICATOR)
@@ -64,5 +68,76 @@ INDICATORS.add(
         warm_up=lambda params: int(params[0]) - 1,
         convergence=lambda params: int(params[0]) - 1,
         source="Murphy, Technical Analysis of the Financial Markets (1999), ch. 9",
+    )
+)
+
+
+@compiled(INDICATOR)
+def deviation(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Write the standard deviation (ddof 0) of the newest ``params[0]`` values.
+
+    NaN before the window is full and while it holds a missing value. State: mean and sum of squares around it of the
+    known values in the window, how many they are, and the highest sum of squares since it was last made anew. It is
+    made anew from the window at every absolute bar index divisible by 512, and where it has shrunk to a hundredth, so
+    that its relative error stays near 1e-11 whatever came before.
+    """
+    row = rows[0]
+    period = int(params[0])
+    mean = state[0]
+    squares = state[1]
+    known = state[2]
+    highest = state[3]
+    for t in range(start, stop):
+        if t >= period:
+            leaving = matrix[row, t - period]
+            if not math.isnan(leaving):
+                known -= 1.0
+                if known > 0.0:
+                    gap = leaving - mean
+                    mean -= gap / known
+                    squares -= gap * (leaving - mean)
+        value = matrix[row, t]
+        if not math.isnan(value):
+            known += 1.0
+            gap = value - mean
+            mean += gap / known
+            squares += gap * (value - mean)
+        highest = max(highest, squares)
+        if t % _RESYNCHRONIZE == 0 or known <= 1.0 or squares < _SHRUNK * highest:
+            first = max(t - period + 1, 0)
+            # Around a value of the window, so that equal values have a deviation of exactly 0.
+            origin = value if not math.isnan(value) else mean
+            total = 0.0
+            known = 0.0
+            for u in range(first, t + 1):
+                if not math.isnan(matrix[row, u]):
+                    total += matrix[row, u] - origin
+                    known += 1.0
+            mean = origin + total / known if known > 0.0 else 0.0
+            squares = 0.0
+            for u in range(first, t + 1):
+                if not math.isnan(matrix[row, u]):
+                    squares += (matrix[row, u] - mean) ** 2
+            highest = squares
+        out[0, t] = math.sqrt(squares / period) if known == period else math.nan
+    state[0] = mean
+    state[1] = squares
+    state[2] = known
+    state[3] = highest
+
+
+INDICATORS.add(
+    Indicator(
+        name="deviation",
+        pattern="rolling",
+        parameters=(Parameter("period", 20, 2, 100_000),),
+        inputs=1,
+        outputs=("deviation",),
+        kernel=deviation,
+        state_size=lambda params: 4,
+        warm_up=lambda params: int(params[0]) - 1,
+        convergence=lambda params: int(params[0]) - 1,
+        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7: the population's, not the sample's; updated as in "
+        "Welford, Note on a Method for Calculating Corrected Sums of Squares, Technometrics 4 (1962)",
     )
 )

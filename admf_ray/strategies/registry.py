@@ -31,7 +31,7 @@ class Strategy:
     constraints : tuple of str
         Expressions that the parameters must obey; see `admf_ray.core.parameters.satisfied`.
     state_size : callable of (parameters) -> int
-        Floats that the kernel keeps from call to call; they start as 0.
+        Floats that the kernel keeps for each symbol from call to call, those of a symbol together; they start as 0.
     warm_up : callable of (parameters) -> int
         Bars before the first target.
     convergence : callable of (parameters) -> int

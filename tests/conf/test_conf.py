@@ -93,7 +93,10 @@ WRONG = {
         ["+experiment=walkfroward"],
         "did you mean walkforward?); allowed: backtest, check_data, fingerprint",
     ),
-    "unknown group option": (["+experiment=sweep", "strategy=foo"], "allowed: buy_and_hold, price_sma"),
+    "unknown group option": (
+        ["+experiment=sweep", "strategy=foo"],
+        "allowed: bollinger_reversion, buy_and_hold, ema_cross",
+    ),
     "unknown strategy": (["+experiment=sweep", "strategy.name=sma_cros"], "did you mean sma_cross?"),
     "unknown section": (["+experiment=sweep", "riks.size=1"], "riks: no option is named 'riks' (did you mean risk?)"),
     "unknown key": (["+experiment=sweep", "risk.sise=1"], "risk.sise: no option is named 'sise' (did you mean size?)"),

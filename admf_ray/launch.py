@@ -9,6 +9,7 @@ from rich.console import Console
 from admf_ray.app.configuration import compose_settings, experiments
 from admf_ray.app.dispatch import execute
 from admf_ray.errors import AdmfError
+from admf_ray.logs import json_log
 
 __all__ = ["main"]
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     try:
         settings = compose_settings(options.overrides, options.config_dir, options.config_name)
+        if settings.logging.format == "json":
+            with json_log(settings.logging.level):
+                return execute(settings, Console(quiet=True))
         return execute(settings, _console())
     except AdmfError as error:
         print(f"error: {error}", file=sys.stderr)

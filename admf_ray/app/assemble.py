@@ -6,10 +6,12 @@ from admf_ray._types import Executor
 from admf_ray.app.settings import ClusterSettings, Range, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
+from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
+from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import STRATEGIES
 
 __all__ = ["assemble_search", "cut_windows", "doubts", "load_data", "open_executor", "single_span", "window_spans"]
@@ -31,6 +33,8 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
         Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
     """
     strategy = STRATEGIES[settings.strategy.name]
+    if settings.risk.sizing not in SIZINGS:
+        raise ConfigError(f"risk.sizing: {unknown_name('sizing', settings.risk.sizing, SIZINGS.names())}")
     if searched:
         if not settings.strategy.space:
             raise ConfigError(

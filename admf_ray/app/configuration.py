@@ -16,12 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 from admf_ray.app.settings import Settings, allowed_options, parse_settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
+from admf_ray.plugins import active_plugins
 from admf_ray.workflow import Variant
 
 __all__ = ["compose_settings", "config_directory", "experiments", "settings_yaml", "variant_yaml"]
 
 _FREE = ("strategy.params", "strategy.space")
-_RECHOSEN = ("windows", "cluster")
+_RECHOSEN = {"windows": "rolling", "cluster": "local", "logging": "console", "report": "html"}
 
 
 def config_directory() -> Path:
@@ -131,30 +132,32 @@ def settings_yaml(settings: Settings) -> str:
     return str(OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
 
 
-def variant_yaml(settings: Settings, variant: Variant, directory: Path) -> str:
+def variant_yaml(settings: Settings, variant: Variant, run: Path) -> str:
     """Give a configuration that runs a variant by itself.
 
-    ``windows`` and ``cluster`` stay groups, so that ``windows=split dataset=test`` tests it on another span.
+    ``windows`` and others that can be chosen anew stay groups, so that ``windows=split
+    dataset=test`` tests it on another span.
 
     Parameters
     ----------
     settings : Settings
         Of the run that found it.
     variant : Variant
-    directory : Path
-        Of the file, for the command in its first line.
+    run : Path
+        The run directory: the file is in its ``best``, the plugins are those of its ``plugins``.
     """
     values: dict[str, Any] = settings.plain()
-    for name in (*_RECHOSEN, "run", "run_name", "search"):
+    for name in (*_RECHOSEN, "run", "runs", "run_name", "search"):
         del values[name]
     values["experiment"] = "backtest"
     values["dataset"] = None
     values["strategy"] = {"name": settings.strategy.name, "params": variant.parameters, "space": {}}
     values["span"] = {"start": _moment(variant.start), "stop": _moment(variant.stop)}
     values["run_name"] = None
-    defaults = "\n".join(f"  - {group}: {'rolling' if group == 'windows' else 'local'}" for group in _RECHOSEN)
+    values["plugins"] = [str(run / "plugins" / f"{plugin.name}.py") for plugin in active_plugins()]
+    defaults = "\n".join(f"  - {group}: {option}" for group, option in _RECHOSEN.items())
     return (
-        f"# python -m admf_ray.launch --config-dir {directory} --config-name {variant.name}\n"
+        f"# python -m admf_ray.launch --config-dir {run / 'best'} --config-name {variant.name}\n"
         "# Another span: add windows=split dataset=train|validation|test.\n"
         f"defaults:\n{defaults}\n  - _self_\n\n{OmegaConf.to_yaml(OmegaConf.create(values))}"
     )

@@ -8,6 +8,7 @@ from admf_ray.app.commands import backtest, check_data, fingerprint, sweep, walk
 from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
+from admf_ray.plugins import activate, find_plugins
 
 __all__ = ["COMMANDS", "execute"]
 
@@ -24,4 +25,5 @@ def execute(settings: Settings, console: Console) -> int:
     """Run the experiment's command; give the exit code."""
     if settings.experiment not in COMMANDS:
         raise ConfigError(f"experiment: {unknown_name('experiment', settings.experiment, sorted(COMMANDS))}")
+    activate(find_plugins(settings.plugins))
     return COMMANDS[settings.experiment](settings, console)

@@ -13,6 +13,7 @@ from admf_ray.app.settings import Settings, parse_settings
 from admf_ray.core.bars import Bars
 from admf_ray.data.sources import HANDED_OVER
 from admf_ray.errors import ConfigError
+from admf_ray.plugins import activate, find_plugins
 from admf_ray.workflow import RunResult
 
 __all__ = ["backtest", "sweep", "walk_forward"]
@@ -102,4 +103,8 @@ def _settings(
         raise ConfigError("data: the bars are handed over; allowed: every other section of options")
     axes = {name: axis.tolist() if isinstance(axis, np.ndarray) else axis for name, axis in dict(space).items()}
     chosen = {"name": strategy, "params": dict(params or {}), "space": axes}
-    return parse_settings({"experiment": experiment, **sections, "strategy": chosen, "data": {"source": HANDED_OVER}})
+    settings = parse_settings(
+        {"experiment": experiment, **sections, "strategy": chosen, "data": {"source": HANDED_OVER}}
+    )
+    activate(find_plugins(settings.plugins))
+    return settings

@@ -1,6 +1,7 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -10,11 +11,15 @@ from admf_ray.app.assemble import load_data, open_executor
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
-from admf_ray.report import ProgressView, print_data, print_findings
+from admf_ray.logs import LOGGER, file_log, log_record
+from admf_ray.plugins import active_plugins
+from admf_ray.report import ProgressView, print_data, print_findings, run_page
 from admf_ray.workflow import PhaseResult, RunDirectory, RunResult
+from admf_ray.workflow.causes import cause_line, causes
 from admf_ray.workflow.manifest import data_report
+from admf_ray.workflow.performance import performance
 
-__all__ = ["run_phase", "run_search", "show"]
+__all__ = ["open_run", "run_phase", "run_search", "show"]
 
 
 def run_phase(
@@ -38,19 +43,54 @@ def run_phase(
     phase : callable
         Takes the observer to tell; everything that can be refused has been checked before.
     """
-    beside = {"warnings": list(warnings), "data": _data(bars)}
     if settings.run_root is None:
-        found = phase(observer or (lambda kind, record: None))
-        found.summary.update(beside)
+        found = phase(_telling(observer))
+        _complete(settings, found, bars, warnings)
         return RunResult(found.summary, found.tables)
-    run = RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings))
-    with run:
-        found = phase(run.observing(observer))
-        found.summary.update(beside)
-        best = run.path / "best"
+    with open_run(settings) as run:
+        found = phase(run.observing(_telling(observer)))
+        _complete(settings, found, bars, warnings)
+        for plugin in active_plugins():
+            run.write_text(f"plugins/{plugin.name}.py", plugin.source)
         for variant in found.variants:
-            run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, best))
-        return run.finish(bars, found)
+            run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, run.path))
+        result = run.finish(bars, found)
+        if settings.report.page:
+            run.write_text("report.html", run_page(performance(result)))
+        log_record("RUN", {"directory": str(run.path)})
+        return result
+
+
+@contextmanager
+def open_run(settings: Settings) -> Iterator[RunDirectory]:
+    """Make the run directory of these settings, with its log file."""
+    assert settings.run_root is not None
+    run, log = (
+        RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings)),
+        settings.logging,
+    )
+    with run, file_log(run.path / "run.log", log.level, log.rotation, log.kept):
+        yield run
+
+
+def _telling(observer: Observer | None) -> Observer:
+    """Give an observer that logs, and tells another one."""
+
+    def observe(kind: str, record: Mapping[str, Any]) -> None:
+        log_record(kind, record)
+        if observer:
+            observer(kind, record)
+
+    return observe
+
+
+def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequence[str]) -> None:
+    """Put beside a phase's summary what is to be known of its data and of what did not go as asked; log it."""
+    counted = causes(found.tables)
+    found.summary.update({"account": dict(settings.portfolio), "data": _data(bars)})
+    found.summary.update({"warnings": list(warnings), "causes": counted})
+    for line in (*warnings, *found.summary["data"]["repairs"], *map(cause_line, counted)):
+        LOGGER.warning("%s", line)
 
 
 def run_search(

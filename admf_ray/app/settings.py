@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from admf_ray.core.bars import Adjustment
-from admf_ray.core.records import Boundary, FillPolicy, Sizing
+from admf_ray.core.records import Boundary, FillPolicy
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import DataRequest, Dataset, Sanity, Span
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import OBJECTIVES, Choice
+from admf_ray.plugins import plugin_file
 
 __all__ = [
     "ClusterSettings",
@@ -154,7 +155,7 @@ class StrategySettings(_Section):
 class RiskSettings(_Section):
     """``risk``: how a target becomes a quantity; see `admf_ray.risk.sizing`."""
 
-    sizing: Literal["fixed_quantity", "fixed_cash", "percent_equity"] = "percent_equity"
+    sizing: str = "percent_equity"
     size: Annotated[float, Field(gt=0)] = 1.0
     lot: Annotated[float, Field(ge=0)] = 1.0
 
@@ -204,13 +205,30 @@ class ClusterSettings(_Section):
     chunk_seconds: Annotated[float, Field(gt=0)] = 0.5
 
 
+class LoggingSettings(_Section):
+    """``logging``: what the terminal gets, and the log file of the run directory; never enters a result."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    rotation: Annotated[int, Field(ge=1_000)] = 10_000_000
+    kept: Annotated[int, Field(ge=0)] = 3
+
+
+class ReportSettings(_Section):
+    """``report``: the page that a run writes."""
+
+    page: bool = True
+
+
 class Settings(_Section):
     """Everything that a run depends on."""
 
     experiment: str
+    plugins: tuple[str, ...] = ()
     run_root: Path | None = None
     run_name: str | None = None
     run: Path | None = None
+    runs: tuple[Path, ...] = ()
     dataset: Dataset | None = None
     span: SpanSettings = SpanSettings()
     data: DataSettings = DataSettings()
@@ -221,6 +239,8 @@ class Settings(_Section):
     portfolio: PortfolioSettings = PortfolioSettings()
     search: SearchSettings = SearchSettings()
     cluster: ClusterSettings = ClusterSettings()
+    logging: LoggingSettings = LoggingSettings()
+    report: ReportSettings = ReportSettings()
 
     @field_validator("windows", mode="before")
     @classmethod
@@ -231,6 +251,16 @@ class Settings(_Section):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    @field_validator("runs")
+    @classmethod
+    def _all_absolute(cls, values: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(value.expanduser().absolute() for value in values)
+
+    @field_validator("plugins")
+    @classmethod
+    def _absolute_files(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(plugin_file(value) or value) for value in values)
 
     @field_validator("run_name")
     @classmethod
@@ -252,7 +282,6 @@ class Settings(_Section):
     def account(self) -> dict[str, Any]:
         """The fields of `admf_ray.engine.spec.AccountRules`."""
         enums = {
-            "sizing": Sizing[self.risk.sizing.upper()],
             "fill": FillPolicy[self.execution.fill.upper()],
             "boundary": Boundary[self.execution.boundary.upper()],
         }

@@ -18,6 +18,7 @@ __all__ = [
     "INDICATOR",
     "READ_F8_2D",
     "READ_I4_1D",
+    "SIZING",
     "STRATEGY",
     "check_kernel",
     "compiled",
@@ -66,6 +67,13 @@ STRATEGY = types.void(
     types.int64,  # start
     types.int64,  # stop
     types.float64[:, ::1],  # out[symbol, time], targets
+)
+
+SIZING = types.float64(
+    types.float64,  # target, in [-1, +1]
+    types.float64,  # size, of the account's rules
+    types.float64,  # close
+    types.float64,  # equity
 )
 
 

@@ -8,19 +8,11 @@ from enum import IntEnum, IntFlag
 
 import numpy as np
 
-__all__ = ["ACCOUNT", "FILL", "FINEST_LOTS", "HOLDING", "RULES", "Boundary", "FillPolicy", "Limit", "Reason", "Sizing"]
+__all__ = ["ACCOUNT", "FILL", "FINEST_LOTS", "HOLDING", "RULES", "Boundary", "FillPolicy", "Limit", "Reason"]
 
 
 FINEST_LOTS = 2.0**53
 """Lots beyond which one lot more is below the resolution of a float."""
-
-
-class Sizing(IntEnum):
-    """How a target becomes a desired quantity; see `admf_ray.risk.sizing`."""
-
-    FIXED_QUANTITY = 0
-    FIXED_CASH = 1
-    PERCENT_EQUITY = 2
 
 
 class FillPolicy(IntEnum):
@@ -92,7 +84,6 @@ HOLDING = np.dtype(
 
 RULES = np.dtype(
     [
-        ("sizing", "i8"),
         ("fill", "i8"),
         ("boundary", "i8"),
         ("size", "f8"),  # quantity, cash amount or share of equity, as the sizing says

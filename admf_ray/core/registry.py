@@ -27,14 +27,14 @@ def unknown_name(what: str, name: str, allowed: list[str]) -> str:
 class Registry(Generic[Entry]):
     """The entries of one family, by name.
 
-    Parameters
+    Attributes
     ----------
     family : str
         What an entry is, in the singular; used in messages.
     """
 
     def __init__(self, family: str) -> None:
-        self._family = family
+        self.family = family
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> Entry:
@@ -46,14 +46,22 @@ class Registry(Generic[Entry]):
             Where another entry has the name.
         """
         if entry.name in self._entries:
-            raise ConfigError(f"two entries of family {self._family} are named '{entry.name}'")
+            raise ConfigError(f"two entries of family {self.family} are named '{entry.name}'")
         self._entries[entry.name] = entry
         return entry
+
+    def remove(self, entry: Entry) -> None:
+        """Take an entry out again."""
+        del self._entries[entry.name]
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether an entry has the name."""
+        return name in self._entries
 
     def __getitem__(self, name: str) -> Entry:
         """Give the entry of that name, or a `ConfigError` that lists the names there are."""
         if name not in self._entries:
-            raise ConfigError(unknown_name(self._family, name, self.names()))
+            raise ConfigError(unknown_name(self.family, name, self.names()))
         return self._entries[name]
 
     def __iter__(self) -> Iterator[Entry]:

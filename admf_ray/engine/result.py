@@ -13,6 +13,7 @@ from admf_ray.engine.spec import AccountRules
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.portfolio.trades import round_trips
+from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
 __all__ = ["Segment", "run_segment"]
@@ -79,7 +80,7 @@ def run_segment(
     path = np.empty((1 + symbols, stop - start))
     ledger = np.empty((stop - start + 1) * symbols, dtype=FILL)
     open_account(account[0], holdings, rules.cash)
-    simulate(matrix, targets, record, start, stop, stop, account, holdings, path, ledger)
+    simulate(SIZINGS[rules.sizing].kernel, matrix, targets, record, start, stop, stop, account, holdings, path, ledger)
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)
     fills = ledger[: int(account["fills"][0])].copy()

@@ -5,13 +5,13 @@ from typing import Any
 
 from numba import types
 
-from admf_ray.core.kernels import READ_F8_2D, compiled, records, shared
+from admf_ray.core.kernels import READ_F8_2D, SIZING, compiled, records, shared
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES, Boundary, FillPolicy, Limit, Reason
 from admf_ray.execution.cash import affordable
 from admf_ray.execution.costs import commission, fill_price
 from admf_ray.portfolio.account import apply_fill, mark
 from admf_ray.portfolio.metrics import load_sums, observe, store_sums
-from admf_ray.risk.sizing import desired_quantity
+from admf_ray.risk.sizing import whole_lots
 
 __all__ = ["simulate", "withhold"]
 
@@ -96,17 +96,21 @@ def _fill(
 
 
 @shared
-def _decide(account: Any, holding: Any, rules: Any, target: float, close: float, equity: float) -> None:
-    """Turn a new target into a signal and an order, which replaces a pending one."""
+def _decide(account: Any, holding: Any, rules: Any, sizing: Any, target: float, close: float, equity: float) -> None:
+    """Turn a new target into a signal and an order, which replaces a pending one.
+
+    Where the sizing gives no number there is no signal, and the next bar tries again.
+    """
+    wanted = sizing(max(target, 0.0), rules.size, close, equity)
+    if math.isnan(wanted):
+        return
     account.signals += 1
     holding.signal = account.signals
     holding.target = target
     holding.limits = 0
     if target < 0.0:
-        target = 0.0
         holding.limits = _NO_SHORT
-    desired = desired_quantity(rules.sizing, rules.size, rules.lot, target, close, equity)
-    holding.pending = desired - holding.quantity
+    holding.pending = whole_lots(wanted, rules.lot) - holding.quantity
     if holding.pending != 0.0:
         account.orders += 1
         holding.order = account.orders
@@ -123,6 +127,7 @@ def _flatten(account: Any, holding: Any, rules: Any, bar: int, symbol: int, row:
 
 @compiled(
     types.void(
+        types.FunctionType(SIZING),
         READ_F8_2D,
         READ_F8_2D,
         records(RULES, readonly=True),
@@ -136,6 +141,7 @@ def _flatten(account: Any, holding: Any, rules: Any, bar: int, symbol: int, row:
     )
 )
 def simulate(
+    sizing: Any,
     matrix: Any,
     targets: Any,
     rules_record: Any,
@@ -153,6 +159,7 @@ def simulate(
 
     Parameters
     ----------
+    sizing : kernel of the signature `SIZING`
     matrix : float64 array, shape [key, time]
         The hub; five raw rows a symbol first.
     targets : float64 array, shape [symbol, time]
@@ -219,7 +226,7 @@ def simulate(
                 close = matrix[_RAW_ROWS * s + _CLOSE_ROW, t]
                 # A missing bar is not tradable: its target is taken up on the next bar that is there.
                 if _is_new(targets[s, t], holding.target) and close == close:
-                    _decide(account, holding, rules, targets[s, t], close, equity)
+                    _decide(account, holding, rules, sizing, targets[s, t], close, equity)
                     if at_close and holding.pending != 0.0:
                         row = ledger[min(account.fills, last_row)]
                         _fill(account, holding, rules, holding.pending, close, t, s, _BY_SIGNAL, row)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.records import RULES, Boundary, FillPolicy, Sizing
+from admf_ray.core.records import RULES, Boundary, FillPolicy
 
 __all__ = ["AccountRules"]
 
@@ -21,7 +21,8 @@ class AccountRules:
         Initial cash.
     risk_free : float
         Per year, as a fraction.
-    sizing : Sizing
+    sizing : str
+        Name of a `admf_ray.risk.sizing.SizingRule`.
     size : float
         Quantity, cash amount or share of equity, as the sizing says.
     lot : float
@@ -43,7 +44,7 @@ class AccountRules:
 
     cash: float = 100_000.0
     risk_free: float = 0.0
-    sizing: Sizing = Sizing.PERCENT_EQUITY
+    sizing: str = "percent_equity"
     size: float = 1.0
     lot: float = 1.0
     fill: FillPolicy = FillPolicy.NEXT_OPEN

@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, STRATEGY, compiled, read_only, records
+from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES
 from admf_ray.engine.simulate import simulate, withhold
+from admf_ray.plugins import activate
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
+from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import STRATEGIES
 
 __all__ = ["run_chunk", "sweep"]
@@ -20,6 +22,7 @@ __all__ = ["run_chunk", "sweep"]
 @compiled(
     types.void(
         types.FunctionType(STRATEGY),
+        types.FunctionType(SIZING),
         READ_F8_2D,
         READ_I4_1D,
         read_only(types.int64, 3),
@@ -33,6 +36,7 @@ __all__ = ["run_chunk", "sweep"]
 )
 def sweep(
     strategy: Any,
+    sizing: Any,
     matrix: Any,
     session: Any,
     rows: Any,
@@ -50,6 +54,7 @@ def sweep(
     Parameters
     ----------
     strategy : kernel of the signature `STRATEGY`
+    sizing : kernel of the signature `SIZING`
     matrix : float64 array, shape [key, time]
     session : int32 array, shape [time]
     rows : int64 array, shape [candidate, symbol, slot]
@@ -78,7 +83,17 @@ def sweep(
         for w in range(spans.shape[0]):
             open_account(account[0], holdings, rules[0].cash)
             simulate(
-                matrix, targets, rules, spans[w, 0], spans[w, 1], spans[w, 1], account, holdings, no_path, no_ledger
+                sizing,
+                matrix,
+                targets,
+                rules,
+                spans[w, 0],
+                spans[w, 1],
+                spans[w, 1],
+                account,
+                holdings,
+                no_path,
+                no_ledger,
             )
             measure(account[0], rules[0], out[c, w])
 
@@ -91,13 +106,15 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        ``strategy`` (name), ``matrix``, ``session``, ``rows``, ``params``, ``begins``, ``spans`` and ``rules`` as in
+        ``plugins``, ``strategy`` and ``sizing`` (names), ``matrix``, ``session``, ``rows``, ``params``, ``begins``,
+        ``spans`` and ``rules`` as in
         `sweep`.
 
     Returns
     -------
     float64 array, shape [candidate of the chunk, span, len(METRICS)]
     """
+    activate(bundle["plugins"])
     entry = STRATEGIES[bundle["strategy"]]
     params = bundle["params"][chunk[0] : chunk[1]]
     rows = bundle["rows"][chunk[0] : chunk[1]]
@@ -105,6 +122,7 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
     sweep(
         entry.kernel,
+        SIZINGS[bundle["sizing"]].kernel,
         bundle["matrix"],
         bundle["session"],
         rows,

@@ -137,7 +137,7 @@ INDICATORS.add(
         state_size=lambda params: 4,
         warm_up=lambda params: int(params[0]) - 1,
         convergence=lambda params: int(params[0]) - 1,
-        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7: the population's, not the sample's; updated as in "
-        "Welford, Note on a Method for Calculating Corrected Sums of Squares, Technometrics 4 (1962)",
+        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7: the population's; updated as in Welford, Note "
+        "on a Method for Calculating Corrected Sums of Squares and Products, Technometrics 4 (1962)",
     )
 )

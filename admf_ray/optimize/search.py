@@ -16,6 +16,7 @@ from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.indicators import Hub, Plan, compute_hub, plan_keys, template_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.space import Candidates
+from admf_ray.plugins import active_plugins
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
@@ -146,7 +147,9 @@ def sweep_spans(
     float64 array, shape [candidate, span, len(METRICS)]
     """
     bundle = {
+        "plugins": active_plugins(),
         "strategy": search.strategy.name,
+        "sizing": search.rules.sizing,
         "matrix": hub.matrix,
         "session": hub.session,
         "rows": search.rows,

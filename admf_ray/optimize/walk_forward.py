@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.records import Boundary, Sizing
+from admf_ray.core.records import Boundary
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
@@ -14,6 +14,7 @@ from admf_ray.optimize.objective import Choice, choose
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS, path_metrics
+from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 
 __all__ = ["Stitched", "WindowOutcome", "buy_and_hold", "chain", "evaluate_window", "refill", "stitch"]
@@ -119,11 +120,11 @@ def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
     returns, position = [], []
     for (start, stop), outcome in zip(spans, outcomes, strict=True):
         equity = np.full(stop - start, cash) if outcome.test is None else outcome.test.equity
-        returns.append(_returns(equity, cash))
+        returns.append(per_bar_returns(equity, cash))
         position.append(np.zeros(stop - start) if outcome.test is None else outcome.test.position.sum(axis=0))
     held = buy_and_hold(search, spans[0][0], spans[-1][1])
     equity = chain(np.concatenate(returns), cash)
-    benchmark = chain(_returns(held.equity, cash)[bars - spans[0][0]], cash)
+    benchmark = chain(per_bar_returns(held.equity, cash)[bars - spans[0][0]], cash)
     exposed = np.concatenate(position) != 0.0
     tests = [outcome.test for outcome in outcomes if outcome.test is not None]
     nets = np.concatenate([test.trades["net"] for test in tests]) if tests else np.empty(0)
@@ -151,13 +152,7 @@ def buy_and_hold(search: Search, start: int, stop: int) -> Segment:
 
     It needs no history, so it holds from the first bar whatever the data asks of strategies.
     """
-    rules = replace(search.rules, sizing=Sizing.PERCENT_EQUITY, size=1.0, boundary=Boundary.FLATTEN)
+    rules = replace(search.rules, sizing="percent_equity", size=1.0, boundary=Boundary.FLATTEN)
     bars = replace(search.bars, min_history=0)
     held = plan_search(bars, STRATEGIES["buy_and_hold"], Candidates.single({}), rules)
     return held.segment(held.hub(), 0, start, stop)
-
-
-def _returns(equity: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
-    before = np.append(initial, equity[:-1])
-    growth: npt.NDArray[np.float64] = np.divide(equity, before, out=np.ones_like(equity), where=before > 0.0)
-    return growth - 1.0

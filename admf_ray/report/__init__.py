@@ -1,6 +1,6 @@
 """Reports: read results, never compute them."""
 
-from admf_ray.report.plots import data_page
+from admf_ray.report.data_page import data_page
 from admf_ray.report.progress import ProgressView
 from admf_ray.report.tables import (
     print_backtest,
@@ -10,6 +10,7 @@ from admf_ray.report.tables import (
     print_sweep,
     print_walk_forward,
 )
+from admf_ray.report.tearsheet import run_page
 
 __all__ = [
     "ProgressView",
@@ -20,4 +21,5 @@ __all__ = [
     "print_findings",
     "print_sweep",
     "print_walk_forward",
+    "run_page",
 ]

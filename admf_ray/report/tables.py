@@ -14,25 +14,12 @@ from rich.table import Table
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport, Outcome
 from admf_ray.data import RULES, Stress
+from admf_ray.report.definitions import FIGURES, figure_text
 from admf_ray.workflow import RunResult
+from admf_ray.workflow.causes import cause_line
 
 __all__ = ["print_backtest", "print_check", "print_data", "print_findings", "print_sweep", "print_walk_forward"]
 
-_FORMATS = {
-    "sharpe": "{:.2f}",
-    "sortino": "{:.2f}",
-    "calmar": "{:.2f}",
-    "total_return": "{:+.1%}",
-    "cagr": "{:+.2%}",
-    "volatility": "{:.1%}",
-    "max_drawdown": "{:.1%}",
-    "profit_factor": "{:.2f}",
-    "win_rate": "{:.0%}",
-    "trades": "{:.0f}",
-    "exposure": "{:.0%}",
-    "commission": "{:,.0f}",
-    "final_equity": "{:,.2f}",
-}
 _BESIDE = (
     "total_return",
     "cagr",
@@ -44,7 +31,6 @@ _BESIDE = (
     "exposure",
     "final_equity",
 )
-_SHORT = {"total_return": "return", "max_drawdown": "drawdown"}
 _TOP = 10
 _FINDINGS = 3
 _LISTED = 20
@@ -99,8 +85,8 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
     survived = summary["sharpe_survived"]
     share = "nothing to survive" if survived is None or math.isnan(survived) else f"{survived:.0%} survived"
     console.print(
-        f"Sharpe of the chosen sets, mean of windows: {_text('sharpe', summary['sharpe_in_sample'])} in sample, "
-        f"{_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
+        f"Sharpe of the chosen sets, mean of windows: {figure_text('sharpe', summary['sharpe_in_sample'])} in sample, "
+        f"{figure_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
         highlight=False,
     )
     _print_work(console, result)
@@ -123,11 +109,11 @@ def print_sweep(console: Console, result: RunResult) -> None:
         table.add_row(
             str(row["candidate"]),
             *(f"{row[name]:g}" for name in parameters),
-            *(_text(name, row[name]) for name in metrics),
+            *(figure_text(name, row[name]) for name in metrics),
         )
     console.print(table)
     if next_open := result.summary.get("next_open"):
-        figures = ", ".join(f"{name.replace('_', ' ')} {_text(name, next_open[name])}" for name in metrics)
+        figures = ", ".join(f"{name.replace('_', ' ')} {figure_text(name, next_open[name])}" for name in metrics)
         console.print(f"the best one filled at the next open: {figures}", highlight=False)
     _print_work(console, result)
 
@@ -150,14 +136,14 @@ def _windows_table(windows: pl.DataFrame) -> Table:
     for name in ("", "from", "before"):
         table.add_column(name, no_wrap=True)
     for name in metrics:
-        table.add_column(_SHORT.get(name, name), justify="right", no_wrap=True)
+        table.add_column(FIGURES[name].label, justify="right", no_wrap=True)
     table.add_column("best set, stress")
     for row in windows.iter_rows(named=True):
         parameters = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
         stress = f"stress {row['train_stress_share']:.0%} / {row['test_stress_share']:.0%}"
         for part, first, last in (("train", str(row["window"]), parameters), ("test", "", stress)):
             span = (_day(row[f"{part}_start"]), _day(row[f"{part}_stop"]))
-            figures = (_text(name, row[f"{part}_{name}"]) for name in metrics)
+            figures = (figure_text(name, row[f"{part}_{name}"]) for name in metrics)
             table.add_row(first, part, *span, *figures, last, style="bold" if part == "test" else None)
     return table
 
@@ -174,7 +160,7 @@ def _beside(summary: Mapping[str, Any], part: str, title: str) -> Table:
     for name in shown:
         table.add_column(name, justify="right")
     for name in _BESIDE:
-        table.add_row(name.replace("_", " "), *(_text(name, metrics[name]) for metrics in shown.values()))
+        table.add_row(FIGURES[name].label, *(figure_text(name, metrics[name]) for metrics in shown.values()))
     return table
 
 
@@ -182,6 +168,8 @@ def _print_work(console: Console, result: RunResult) -> None:
     summary = result.summary
     for warning in summary["warnings"]:
         console.print(f"warning: {warning}", highlight=False)
+    for cause in summary["causes"]:
+        console.print(f"note: {cause_line(cause)}", highlight=False)
     indicators = f"{summary['hub']['requested']:,} asked for, {summary['hub']['computed']:,} computed"
     console.print(f"backtests: {summary['backtests']:,}; indicators: {indicators}", highlight=False)
     if "timings" in result.tables and "bars_swept" in summary:
@@ -192,14 +180,12 @@ def _print_work(console: Console, result: RunResult) -> None:
         )
     if result.directory:
         console.print(f"run: {result.directory}", highlight=False, soft_wrap=True)
+        if (page := result.directory / "report.html").is_file():
+            console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
 def _parameters(parameters: Mapping[str, float]) -> str:
     return " ".join(f"{name}={value:g}" for name, value in parameters.items())
-
-
-def _text(name: str, value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else _FORMATS[name].format(value)
 
 
 def _day(nanoseconds: int) -> str:

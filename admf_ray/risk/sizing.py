@@ -1,14 +1,15 @@
 """From a target to a desired quantity (SEMANTICS 4)."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from admf_ray.core.kernels import shared
-from admf_ray.core.records import FINEST_LOTS, Sizing
+from admf_ray.core.kernels import SIZING, check_kernel, compiled, shared
+from admf_ray.core.records import FINEST_LOTS
+from admf_ray.core.registry import Registry
 
-__all__ = ["desired_quantity", "whole_lots"]
-
-_FIXED_QUANTITY = int(Sizing.FIXED_QUANTITY)
-_FIXED_CASH = int(Sizing.FIXED_CASH)
+__all__ = ["SIZINGS", "SizingRule", "whole_lots"]
 
 
 @shared
@@ -24,33 +25,47 @@ def whole_lots(quantity: float, lot: float) -> float:
     return rounded
 
 
-@shared
-def desired_quantity(sizing: int, size: float, lot: float, target: float, close: float, equity: float) -> float:
-    """Give the position that a target asks for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingRule:
+    """One registered sizing: the quantity that a target asks for, before lots and limits.
 
-    Parameters
+    Attributes
     ----------
-    sizing : int
-        A `Sizing`: ``fixed_quantity`` gives target x size; ``fixed_cash`` target x size / close;
-        ``percent_equity`` target x size x equity / close.
-    size : float
-        Quantity, cash amount, or share of equity.
-    lot : float
-        Smallest tradable quantity, 0 for fractional.
-    target : float
-        Exposure wanted, in [-1, +1].
-    close, equity : float
-        At the bar of the decision.
-
-    Returns
-    -------
-    float
-        Signed quantity in whole lots.
+    name : str
+    kernel : compiled function
+        Of the signature `admf_ray.core.kernels.SIZING`: target in [-1, +1], ``risk.size``, close and equity at the bar
+        of the decision; gives a signed quantity, NaN where it cannot say (then there is no signal).
+    source : str
+        Where the rule is from.
     """
-    if sizing == _FIXED_QUANTITY:
-        quantity = target * size
-    elif sizing == _FIXED_CASH:
-        quantity = target * size / close
-    else:
-        quantity = target * size * equity / close
-    return whole_lots(quantity, lot)
+
+    name: str
+    kernel: Any
+    source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a kernel of another signature."""
+        check_kernel(self.kernel, SIZING, self.name)
+
+
+SIZINGS: Registry[SizingRule] = Registry("sizing")
+
+
+@compiled(SIZING)
+def _fixed_quantity(target: float, size: float, close: float, equity: float) -> float:
+    return target * size
+
+
+@compiled(SIZING)
+def _fixed_cash(target: float, size: float, close: float, equity: float) -> float:
+    return target * size / close
+
+
+@compiled(SIZING)
+def _percent_equity(target: float, size: float, close: float, equity: float) -> float:
+    return target * size * equity / close
+
+
+SIZINGS.add(SizingRule(name="fixed_quantity", kernel=_fixed_quantity, source="target x size"))
+SIZINGS.add(SizingRule(name="fixed_cash", kernel=_fixed_cash, source="target x size / close"))
+SIZINGS.add(SizingRule(name="percent_equity", kernel=_percent_equity, source="target x size x equity / close"))

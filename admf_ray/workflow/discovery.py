@@ -22,6 +22,7 @@ from admf_ray.optimize import (
     sweep_spans,
 )
 from admf_ray.portfolio.metrics import METRICS
+from admf_ray.statistics import per_bar_returns, relative
 from admf_ray.workflow.frames import (
     boundary,
     candidates_frame,
@@ -33,7 +34,7 @@ from admf_ray.workflow.frames import (
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
 
-__all__ = ["PHASE", "run_sweep", "run_walk_forward", "span_variant"]
+__all__ = ["PHASE", "relative_to", "run_sweep", "run_walk_forward", "span_variant"]
 
 PHASE = "discovery"
 
@@ -79,6 +80,7 @@ def run_walk_forward(
         "windows": len(windows),
         "out_of_sample": stitched.metrics,
         "benchmark": stitched.benchmark_metrics,
+        "relative": relative_to(search, stitched.equity, stitched.benchmark),
         **_survival(frame),
         "separation": asdict(separation),
         **_work(search, choice, hub, len(search.candidates) * len(windows) + len(tested), separation.train_bars),
@@ -154,6 +156,15 @@ def span_variant(search: Search, name: str, candidate: int, start: int, stop: in
         int(known_at[start - 1]) if start > 0 else None,
         int(known_at[stop - 1]) if stop < len(known_at) else None,
     )
+
+
+def relative_to(
+    search: Search, equity: npt.NDArray[np.float64], benchmark: npt.NDArray[np.float64]
+) -> dict[str, float]:
+    """Compare an equity path with buy and hold; see `admf_ray.statistics.relative`."""
+    cash, periods = search.rules.cash, search.bars.periods_per_year
+    own, held = per_bar_returns(equity, cash), per_bar_returns(benchmark, cash)
+    return relative(own, held, periods, search.rules.risk_free / periods)
 
 
 def _swept(

@@ -10,6 +10,7 @@ import llvmlite.binding
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport
 from admf_ray.fingerprint import code_fingerprint, fingerprint_value
+from admf_ray.plugins import active_plugins
 
 __all__ = ["data_report", "describe_run"]
 
@@ -25,6 +26,7 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
     return {
         "schema": 1,
         "code": {"version": _version("admf-ray"), "sha256": code_fingerprint()},
+        "plugins": {plugin.name: plugin.sha256 for plugin in active_plugins()},
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": {

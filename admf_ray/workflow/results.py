@@ -11,7 +11,7 @@ import polars as pl
 from admf_ray.errors import ConfigError, ReproductionError, first_line
 from admf_ray.fingerprint import fingerprint_columns
 
-__all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run", "read_json"]
+__all__ = ["FINGERPRINTED", "RunResult", "fingerprint_frame", "load_run", "read_json", "read_text"]
 
 FINGERPRINTED = ("candidates", "trials", "windows", "equity", "fills", "trades")
 """Tables that must be equal whoever computed them; timings are not."""
@@ -92,6 +92,11 @@ def read_json(path: Path) -> Any:
         Where it is missing or damaged.
     """
     return _read(path, lambda file: json.loads(file.read_text()))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file of a run; errors as `read_json`."""
+    return str(_read(path, Path.read_text))
 
 
 def _read(path: Path, read: Callable[[Path], Any]) -> Any:

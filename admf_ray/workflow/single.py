@@ -3,7 +3,7 @@
 from typing import Any
 
 from admf_ray.optimize import Search, buy_and_hold
-from admf_ray.workflow.discovery import span_variant
+from admf_ray.workflow.discovery import relative_to, span_variant
 from admf_ray.workflow.frames import boundary, candidates_frame, fills_frame, segment_equity_frame, trades_frame
 from admf_ray.workflow.phase import PhaseResult
 
@@ -31,6 +31,7 @@ def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "metrics": segment.metrics,
         "benchmark": benchmark.metrics,
+        "relative": relative_to(search, segment.equity, benchmark.equity),
         "hub": hub.counters.record(),
     }
     if search.is_optimistic:

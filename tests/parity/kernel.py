@@ -13,6 +13,7 @@ from admf_ray.engine.simulate import simulate
 from admf_ray.engine.spec import AccountRules
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
+from admf_ray.risk.sizing import SIZINGS
 
 
 @dataclass
@@ -35,9 +36,10 @@ def simulate_targets(
     path, ledger = np.empty((2, stop - start)), np.empty(stop - start + 1, FILL)
     open_account(account[0], holdings, rules.cash)
     wanted = np.array([targets], dtype=float)
+    sizing = SIZINGS[rules.sizing].kernel
     edges = [start, *sorted(cuts), stop]
     for first, last in itertools.pairwise(edges):
-        simulate(matrix, wanted, record, first, last, stop, account, holdings, path, ledger)
+        simulate(sizing, matrix, wanted, record, first, last, stop, account, holdings, path, ledger)
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)
     fills = ledger[: int(account["fills"][0])]

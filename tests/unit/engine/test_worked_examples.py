@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from admf_ray.core.records import Boundary, FillPolicy, Limit, Reason, Sizing
+from admf_ray.core.records import Boundary, FillPolicy, Limit, Reason
 from admf_ray.engine.spec import AccountRules
 from tests.parity.kernel import simulate_targets
 from tests.series import daily_bars, run_single
@@ -21,7 +21,7 @@ def test_threshold_buys_above_and_sells_below_at_the_close():
         "price_threshold",
         {"threshold": 100.5},
         cash=1_000,
-        sizing=Sizing.FIXED_QUANTITY,
+        sizing="fixed_quantity",
         size=1,
         **AT_CLOSE_MARKED,
     )
@@ -39,7 +39,7 @@ def test_sma_cross_on_a_sine_with_trend():
         "sma_cross",
         {"fast": 5, "slow": 10},
         cash=20_000,
-        sizing=Sizing.FIXED_QUANTITY,
+        sizing="fixed_quantity",
         size=100,
         **AT_CLOSE_MARKED,
     )
@@ -59,7 +59,7 @@ def test_a_buy_beyond_the_cash_is_cut_and_names_the_limit():
         "sma_cross",
         {"fast": 5, "slow": 10},
         cash=10_000,
-        sizing=Sizing.FIXED_QUANTITY,
+        sizing="fixed_quantity",
         size=100,
         **AT_CLOSE_MARKED,
     )
@@ -78,7 +78,7 @@ def test_ten_percent_of_equity_in_whole_shares():
         "price_threshold",
         {"threshold": 32},
         cash=10_000,
-        sizing=Sizing.PERCENT_EQUITY,
+        sizing="percent_equity",
         size=0.1,
         lot=1,
         **AT_CLOSE_MARKED,
@@ -96,7 +96,7 @@ def test_next_open_fills_on_the_bar_after_the_decision_with_costs():
         "price_threshold",
         {"threshold": 11},
         cash=1_000,
-        sizing=Sizing.FIXED_CASH,
+        sizing="fixed_cash",
         size=600,
         slippage_bps=100,
         half_spread=0.01,
@@ -120,7 +120,7 @@ def test_flatten_closes_at_the_last_close_with_costs_and_acts_on_no_signal():
         "price_threshold",
         {"threshold": 11},
         cash=1_000,
-        sizing=Sizing.FIXED_QUANTITY,
+        sizing="fixed_quantity",
         size=10,
         slippage_bps=100,
     )
@@ -145,7 +145,7 @@ def test_mark_values_the_position_and_drops_the_pending_order():
 def test_orders_wait_for_the_next_bar_that_is_there():
     nan = math.nan
     bars = daily_bars([10, 12, nan, 14, 15], open=[10, 11, nan, 13, 15])
-    segment = run_single(bars, "price_threshold", {"threshold": 11}, sizing=Sizing.FIXED_QUANTITY, size=1)
+    segment = run_single(bars, "price_threshold", {"threshold": 11}, sizing="fixed_quantity", size=1)
     # Decided at bar 1; bar 2 is missing; filled at the open of bar 3.
     assert segment.fills["bar"][0] == 3
     assert segment.fills["price"][0] == 13
@@ -159,7 +159,7 @@ def test_a_missing_bar_is_marked_at_its_last_close_and_its_target_waits():
         "price_threshold",
         {"threshold": 11},
         cash=100,
-        sizing=Sizing.FIXED_QUANTITY,
+        sizing="fixed_quantity",
         size=1,
         fill=FillPolicy.CLOSE,
     )
@@ -168,7 +168,7 @@ def test_a_missing_bar_is_marked_at_its_last_close_and_its_target_waits():
 
 
 def test_a_negative_target_is_taken_as_flat_and_named():
-    rules = AccountRules(cash=1_000, sizing=Sizing.FIXED_QUANTITY, size=1, **AT_CLOSE_MARKED)
+    rules = AccountRules(cash=1_000, sizing="fixed_quantity", size=1, **AT_CLOSE_MARKED)
     result = simulate_targets(daily_bars([10, 10, 10]), [1.0, -1.0, -1.0], rules)
     assert result.fills["quantity"].tolist() == [1, -1]
     assert Limit(int(result.fills["limits"][1])) == Limit.NO_SHORT

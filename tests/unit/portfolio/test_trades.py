@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from admf_ray.core.records import FillPolicy, Reason, Sizing
+from admf_ray.core.records import FillPolicy, Reason
 from tests.series import daily_bars, run_single
 
 BARS = daily_bars(
@@ -10,7 +10,7 @@ BARS = daily_bars(
 
 
 def test_excursions_cover_what_the_trade_saw() -> None:
-    segment = run_single(BARS, "price_threshold", {"threshold": 11}, sizing=Sizing.FIXED_QUANTITY, size=1)
+    segment = run_single(BARS, "price_threshold", {"threshold": 11}, sizing="fixed_quantity", size=1)
     first, second = segment.trades
     # In at the open of bar 2 (12), out at the open of bar 4 (10): bars 2 and 3, low 7, high 15.
     assert (first["entry_bar"], first["exit_bar"]) == (2, 4)
@@ -24,7 +24,7 @@ def test_excursions_cover_what_the_trade_saw() -> None:
 
 def test_an_entry_at_the_close_did_not_see_its_bar() -> None:
     segment = run_single(
-        BARS, "price_threshold", {"threshold": 11}, sizing=Sizing.FIXED_QUANTITY, size=1, fill=FillPolicy.CLOSE
+        BARS, "price_threshold", {"threshold": 11}, sizing="fixed_quantity", size=1, fill=FillPolicy.CLOSE
     )
     # In at the close of bar 1 (12), out at the close of bar 3 (9): bars 2 and 3.
     assert segment.trades["mae"][0] == pytest.approx(7 / 12 - 1)

@@ -1,7 +1,6 @@
 import pytest
 
-from admf_ray.core.records import Sizing
-from admf_ray.risk.sizing import desired_quantity, whole_lots
+from admf_ray.risk.sizing import SIZINGS, whole_lots
 
 
 @pytest.mark.parametrize(
@@ -25,10 +24,10 @@ def test_quantities_are_rounded_toward_zero_to_whole_lots(quantity: float, lot: 
 @pytest.mark.parametrize(
     ("sizing", "size", "quantity"),
     [
-        (Sizing.FIXED_QUANTITY, 100.0, 50.0),  # 0.5 x 100
-        (Sizing.FIXED_CASH, 1_000.0, 12.0),  # 0.5 x 1000 / 40 = 12.5
-        (Sizing.PERCENT_EQUITY, 0.1, 12.0),  # 0.5 x 0.1 x 10000 / 40 = 12.5
+        ("fixed_quantity", 100.0, 50.0),  # 0.5 x 100
+        ("fixed_cash", 1_000.0, 12.5),  # 0.5 x 1000 / 40
+        ("percent_equity", 0.1, 12.5),  # 0.5 x 0.1 x 10000 / 40
     ],
 )
-def test_sizings(sizing: Sizing, size: float, quantity: float) -> None:
-    assert desired_quantity(int(sizing), size, 1.0, 0.5, 40.0, 10_000.0) == quantity
+def test_sizings(sizing: str, size: float, quantity: float) -> None:
+    assert SIZINGS[sizing].kernel(0.5, size, 40.0, 10_000.0) == quantity

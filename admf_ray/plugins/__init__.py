@@ -1,0 +1,32 @@
+"""Plugins: strategies, indicators and sizing rules of the user's own, one source file each.
+
+A plugin file imports its tools from here::
+
+    from admf_ray.plugins import Parameter, strategy
+
+    @strategy(inputs=("close",), parameters=(Parameter("lag", 120, 1, 500),), warm_up=lambda params: int(params[0]))
+    def momentum(matrix, rows, session, params, state, start, stop, out):
+        ...
+
+Its source travels to the workers as text. There it is written to a file named by its content, so that compiled code is
+cached and never stale, and imported.
+"""
+
+from admf_ray.core.parameters import Parameter
+from admf_ray.plugins.decorators import indicator, sizing, strategy
+from admf_ray.plugins.loading import activate, active_entries, active_plugins
+from admf_ray.plugins.source import ENTRY_POINTS, Plugin, find_plugins, plugin_file
+
+__all__ = [
+    "ENTRY_POINTS",
+    "Parameter",
+    "Plugin",
+    "activate",
+    "active_entries",
+    "active_plugins",
+    "find_plugins",
+    "indicator",
+    "plugin_file",
+    "sizing",
+    "strategy",
+]

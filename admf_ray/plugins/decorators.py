@@ -1,0 +1,159 @@
+"""The decorators by which functions become strategies, indicators and sizing rules."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from admf_ray.core.kernels import INDICATOR, SIZING, STRATEGY, compiled
+from admf_ray.core.parameters import Parameter
+from admf_ray.core.registry import Registry
+from admf_ray.errors import ConfigError
+from admf_ray.indicators import INDICATORS, Indicator
+from admf_ray.risk.sizing import SIZINGS, SizingRule
+from admf_ray.strategies import STRATEGIES, Strategy
+
+__all__ = ["Offer", "collecting", "indicator", "sizing", "strategy"]
+
+_STAGE = ("matrix", "rows", "session", "params", "state", "start", "stop", "out")
+_RULE = ("target", "size", "close", "equity")
+
+Bars = int | Callable[[tuple[float, ...]], int]
+Kernel = Callable[..., Any]
+Offer = tuple[Registry[Any], Any]
+"""A registry and an entry for it."""
+
+_collector: list[Offer] | None = None
+
+
+@contextmanager
+def collecting() -> Iterator[list[Offer]]:
+    """Collect what is decorated meanwhile; without a collector it is registered at once."""
+    global _collector  # noqa: PLW0603  (decorators have nobody else to tell)
+    outer, _collector = _collector, []
+    try:
+        yield _collector
+    finally:
+        _collector = outer
+
+
+def _offer(registry: Registry[Any], entry: Any) -> None:
+    if _collector is None:
+        registry.add(entry)
+    else:
+        _collector.append((registry, entry))
+
+
+def strategy(
+    *,
+    inputs: Sequence[str],
+    parameters: Sequence[Parameter] = (),
+    warm_up: Bars,
+    convergence: Bars | None = None,
+    state_size: Bars = 0,
+    constraints: Sequence[str] = (),
+    source: str = "plugin",
+) -> Callable[[Kernel], Kernel]:
+    """Compile a function and register it as a strategy of its name; see `admf_ray.strategies.Strategy`.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Indicator keys, one for each slot of ``rows``: ``("close", "sma(close,{period})")``.
+    parameters : sequence of Parameter
+        In the order in which ``params`` holds them.
+    warm_up, convergence, state_size : int or callable of (parameters) -> int
+        Numbers, or functions of the parameters; convergence is the warm-up unless said.
+    constraints : sequence of str
+    source : str
+
+    Returns
+    -------
+    callable
+        Decorates ``f(matrix, rows, session, params, state, start, stop, out)``.
+    """
+
+    def register(function: Kernel) -> Kernel:
+        kernel = _compiled(function, STRATEGY, _STAGE, "strategy")
+        _offer(
+            STRATEGIES,
+            Strategy(
+                name=function.__name__,
+                parameters=tuple(parameters),
+                inputs=tuple(inputs),
+                kernel=kernel,
+                constraints=tuple(constraints),
+                state_size=_bars(state_size),
+                warm_up=_bars(warm_up),
+                convergence=_bars(warm_up if convergence is None else convergence),
+                source=source,
+            ),
+        )
+        return kernel
+
+    return register
+
+
+def indicator(
+    *,
+    pattern: Literal["stateless", "rolling", "cumulative", "recursive"],
+    parameters: Sequence[Parameter] = (),
+    inputs: int = 1,
+    outputs: Sequence[str] = (),
+    warm_up: Bars,
+    convergence: Bars | None = None,
+    state_size: Bars = 0,
+    source: str = "plugin",
+) -> Callable[[Kernel], Kernel]:
+    """Compile a function and register it as an indicator of its name; see `admf_ray.indicators.Indicator`.
+
+    Parameters as in `strategy`; ``inputs`` is the number of sources, ``outputs`` is one of the function's name unless
+    said.
+
+    Returns
+    -------
+    callable
+        Decorates ``f(matrix, rows, session, params, state, start, stop, out)``.
+    """
+
+    def register(function: Kernel) -> Kernel:
+        kernel = _compiled(function, INDICATOR, _STAGE, "indicator")
+        _offer(
+            INDICATORS,
+            Indicator(
+                name=function.__name__,
+                pattern=pattern,
+                parameters=tuple(parameters),
+                inputs=inputs,
+                outputs=tuple(outputs) or (function.__name__,),
+                kernel=kernel,
+                state_size=_bars(state_size),
+                warm_up=_bars(warm_up),
+                convergence=_bars(warm_up if convergence is None else convergence),
+                source=source,
+            ),
+        )
+        return kernel
+
+    return register
+
+
+def sizing(function: Kernel) -> Kernel:
+    """Compile ``f(target, size, close, equity)`` and register it as a sizing of its name; see `SizingRule`."""
+    kernel = _compiled(function, SIZING, _RULE, "sizing")
+    _offer(SIZINGS, SizingRule(name=function.__name__, kernel=kernel, source="plugin"))
+    return kernel
+
+
+def _compiled(function: Kernel, signature: Any, arguments: Sequence[str], family: str) -> Kernel:
+    given = list(inspect.signature(function).parameters)
+    if len(given) != len(arguments):
+        raise ConfigError(
+            f"{family} '{function.__name__}' takes {len(given)} arguments ({', '.join(given)}); "
+            f"allowed: {len(arguments)} ({', '.join(arguments)})"
+        )
+    return compiled(signature)(function)
+
+
+def _bars(count: Bars) -> Callable[[tuple[float, ...]], int]:
+    return count if callable(count) else lambda params: count

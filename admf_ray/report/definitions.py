@@ -1,0 +1,95 @@
+"""What each figure is called, how it is written, and what it means: one place for terminals and pages."""
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["FIGURES", "Figure", "figure_number", "figure_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a figure is shown.
+
+    Attributes
+    ----------
+    label : str
+    form : str
+        A format such as ``{:.2f}``.
+    meaning : str
+        Its definition with its unit, in a sentence.
+    """
+
+    label: str
+    form: str
+    meaning: str
+
+
+FIGURES: dict[str, Figure] = {
+    "total_return": Figure("return", "{:+.1%}", "Final equity / initial equity - 1."),
+    "cagr": Figure("CAGR", "{:+.2%}", "Compounded growth a year: (1 + return) ^ (bars per year / bars) - 1."),
+    "sharpe": Figure(
+        "Sharpe",
+        "{:.2f}",
+        "Mean return per bar above the risk-free rate / its sample deviation x square root of bars per year "
+        "(Sharpe 1994).",
+    ),
+    "sortino": Figure(
+        "Sortino",
+        "{:.2f}",
+        "As Sharpe, with the root mean square of the returns below the risk-free rate as deviation "
+        "(Sortino and Price 1994).",
+    ),
+    "calmar": Figure("Calmar", "{:.2f}", "CAGR / size of the worst drawdown (Young 1991)."),
+    "volatility": Figure(
+        "volatility", "{:.1%}", "Sample deviation of the returns per bar x square root of bars per year."
+    ),
+    "max_drawdown": Figure(
+        "drawdown", "{:.1%}", "Worst equity / highest equity before it - 1; the initial equity counts as a peak."
+    ),
+    "profit_factor": Figure("profit factor", "{:.2f}", "Net profit of the winning trades / net loss of the others."),
+    "win_rate": Figure("win rate", "{:.0%}", "Trades with a net profit / trades."),
+    "trades": Figure("trades", "{:,.0f}", "Closed trades, flat to flat."),
+    "exposure": Figure("exposure", "{:.0%}", "Share of bars that closed with a position."),
+    "commission": Figure("commission", "{:,.0f}", "Paid in all, in money."),
+    "final_equity": Figure("final equity", "{:,.2f}", "Money at the last close."),
+    "alpha": Figure(
+        "alpha",
+        "{:+.2%}",
+        "Growth a year that the exposure to buy and hold does not explain: intercept of the regression "
+        "of the returns on those of buy and hold, both above the risk-free rate, x bars per year (Jensen 1968).",
+    ),
+    "beta": Figure("beta", "{:.2f}", "Slope of that regression: return per return of buy and hold (Jensen 1968)."),
+    "correlation": Figure("correlation", "{:.2f}", "Of the returns per bar with those of buy and hold."),
+    "tracking_error": Figure(
+        "tracking error", "{:.1%}", "Sample deviation of the difference to the returns of buy and hold, a year."
+    ),
+    "information_ratio": Figure(
+        "information ratio",
+        "{:.2f}",
+        "Mean difference to the returns of buy and hold / its deviation, a year (Goodwin 1998).",
+    ),
+    "matched_cagr": Figure(
+        "matched benchmark",
+        "{:+.2%}",
+        "CAGR of buy and hold, levered or diluted with cash to the volatility of the strategy "
+        "(after Modigliani and Modigliani 1997).",
+    ),
+    "matched_excess": Figure("above matched", "{:+.2%}", "CAGR less that of the volatility-matched benchmark."),
+}
+"""By the names of metrics in tables and summaries."""
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Write a figure; a dash where it is undefined.
+
+    Examples
+    --------
+    >>> figure_text("sharpe", 0.5), figure_text("win_rate", float("nan"))
+    ('0.50', '-')
+    """
+    return "-" if value is None or not math.isfinite(value) else FIGURES[name].form.format(value)
+
+
+def figure_number(name: str, value: float | None) -> tuple[str, float | None]:
+    """Give a figure as a cell of a table: its text and the number to sort by, None where it is undefined."""
+    return figure_text(name, value), value if value is not None and math.isfinite(value) else None

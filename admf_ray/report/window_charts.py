@@ -1,0 +1,129 @@
+"""Windows of a walk-forward: their table, what is left of the training, the chosen parameters."""
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from admf_ray.report.definitions import FIGURES, figure_number, figure_text
+from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
+from admf_ray.workflow import RunResult
+
+__all__ = ["WINDOW_FIGURES", "window_labels", "window_sections"]
+
+WINDOW_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades")
+_COLOURS = {"train": "#f0b27a", "test": "#2e86c1"}
+
+
+def window_labels(result: RunResult) -> list[str]:
+    """Name each window by its number and the day at which its test begins."""
+    if "windows" not in result.tables:
+        return ["whole span"]
+    return [f"{window}: {_day(start)}" for window, start in result.windows.select("window", "test_start").rows()]
+
+
+def window_sections(result: RunResult) -> list[Chart | Table]:
+    """Give table and charts of the windows."""
+    windows, objective = result.windows, result.summary["objective"]
+    labels, label = window_labels(result), FIGURES[objective].label
+    train, test = (plain_numbers(windows[f"{part}_{objective}"].fill_null(float("nan"))) for part in ("train", "test"))
+    strategy = result.summary["strategy"]
+    parts = [
+        {"type": "bar", "name": name, "x": labels, "y": values, "marker": {"color": _COLOURS[name]}}
+        for name, values in (("train", train), ("test", test))
+    ]
+    in_sample, out_of_sample = (result.summary[f"sharpe_{name}"] for name in ("in_sample", "out_of_sample"))
+    return [
+        _windows_table(windows),
+        Chart(
+            "decay",
+            "What is left of the training",
+            f"{label} of the chosen set in training and in the test after it. In the mean of the windows the "
+            f"Sharpe ratio went from {figure_text('sharpe', in_sample)} to {figure_text('sharpe', out_of_sample)}.",
+            parts,
+            {"barmode": "group", "xaxis": {"type": "category"}, "yaxis": {"title": {"text": label}}},
+        ),
+        Chart(
+            "heatmap",
+            "Strategies and windows",
+            f"{label} in each window; blank: cash.",
+            [
+                {
+                    "type": "heatmap",
+                    "x": labels,
+                    "y": [f"{strategy}, test", f"{strategy}, train"],
+                    "z": [test, train],
+                    "text": [[figure_text(objective, value) for value in row] for row in (test, train)],
+                    "texttemplate": "%{text}",
+                    "colorscale": SIGNED,
+                    "zmid": 0,
+                    "textfont": {"color": "#1c2833"},
+                    "hovertemplate": "%{y}, %{x}: %{z}<extra></extra>",
+                }
+            ],
+            {"height": 230, "hovermode": "closest", "xaxis": {"type": "category"}},
+        ),
+        *_stability(windows, labels),
+    ]
+
+
+def _stability(windows: pl.DataFrame, labels: list[str]) -> list[Chart | Table]:
+    """Draw the chosen parameters over the windows, one under the other."""
+    chosen = [{} if text is None else json.loads(text) for text in windows["parameters"].to_list()]
+    names = list(dict.fromkeys(name for parameters in chosen for name in parameters))
+    if not names:
+        return []
+    share = 1.0 / len(names)
+    layout: dict[str, Any] = {
+        "height": 120 + 150 * len(names),
+        "showlegend": False,
+        "xaxis": {"type": "category", "anchor": "y" if len(names) == 1 else f"y{len(names)}"},
+    }
+    traces = []
+    for index, name in enumerate(names):
+        axis = "" if index == 0 else str(index + 1)
+        top = 1.0 - index * share
+        layout[f"yaxis{axis}"] = {"title": {"text": name}, "domain": [max(top - 0.86 * share, 0.0), top]}
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": labels,
+                "y": [parameters.get(name) for parameters in chosen],
+                "yaxis": f"y{axis}",
+                "line": {"color": _COLOURS["test"], "shape": "hvh", "width": 1.4},
+            }
+        )
+    note = "The set chosen in each window. Sets that jump from window to window were chosen by noise."
+    return [Chart("stability", "Parameter stability", note, traces, layout)]
+
+
+def _windows_table(windows: pl.DataFrame) -> Table:
+    head = ["window", "train from", "train before", "test from", "test before"]
+    head += [f"{part} {FIGURES[name].label}" for name in WINDOW_FIGURES for part in ("train", "test")]
+    head += ["train stress", "test stress", "chosen set"]
+    rows: list[list[Any]] = []
+    for row in windows.iter_rows(named=True):
+        spans = [_day(row[name]) for name in ("train_start", "train_stop", "test_start", "test_stop")]
+        figures = [figure_number(name, row[f"{part}_{name}"]) for name in WINDOW_FIGURES for part in ("train", "test")]
+        stress = [(f"{row[f'{part}_stress_share']:.0%}", row[f"{part}_stress_share"]) for part in ("train", "test")]
+        chosen = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
+        rows.append([(str(row["window"]), row["window"]), *spans, *figures, *stress, chosen])
+    return Table(
+        "windows",
+        "Windows",
+        "Spans are half-open: from is in, before is not. Stress is the share of bars in turmoil: 21-bar volatility in "
+        "the highest decile of the series, or 20% and more below the highest close of a year.",
+        head,
+        rows,
+    )
+
+
+def _parameters(parameters: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
+
+
+def _day(nanoseconds: int) -> str:
+    return str(np.datetime64(nanoseconds, "ns"))[:10]

@@ -1,0 +1,50 @@
+"""Why a run left something out or cut it short: one line for each cause, with a count."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+__all__ = ["cause_line", "causes"]
+
+_TRIALS = {
+    "few_trades": "trials made fewer trades than search.min_trades and could not win",
+    "undefined": "trials have no finite objective and could not win",
+}
+_LIMITS = {
+    "cash": "fills were cut to the cash that was there",
+    "no_short": "fills are of targets below 0, taken as 0: no shorts",
+}
+
+
+def causes(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+    """Count what did not go as asked.
+
+    Parameters
+    ----------
+    tables : mapping of str to polars.DataFrame
+        Of a run: trials, windows and fills are looked at, where they are.
+
+    Returns
+    -------
+    list of dict
+        ``cause``, ``count``, and ``of`` how many; those that happened.
+    """
+    found = []
+    if "trials" in tables:
+        counted = dict(tables["trials"]["status"].value_counts().rows())
+        found += [(text, counted.get(status, 0), len(tables["trials"])) for status, text in _TRIALS.items()]
+    if "windows" in tables:
+        windows = tables["windows"]
+        found.append(
+            ("windows were spent in cash: no candidate could win", windows["candidate"].null_count(), len(windows))
+        )
+    if "fills" in tables:
+        bound = tables["fills"]["reason"].str.split(":").list.get(1, null_on_oob=True).str.split("+")
+        found += [(text, int(bound.list.contains(limit).sum() or 0), len(bound)) for limit, text in _LIMITS.items()]
+    return [{"cause": text, "count": count, "of": total} for text, count, total in found if count]
+
+
+def cause_line(cause: Mapping[str, Any]) -> str:
+    """Give one cause as a line."""
+    return f"{cause['count']:,} of {cause['of']:,} {cause['cause']}"

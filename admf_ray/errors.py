@@ -6,7 +6,7 @@ Errors cross process borders, so they pickle with all their attributes.
 
 from typing import Any
 
-__all__ = ["AdmfError", "CapacityError", "ChunkError", "ConfigError", "DataError", "ReproductionError"]
+__all__ = ["AdmfError", "CapacityError", "ChunkError", "ConfigError", "ContractError", "DataError", "ReproductionError"]
 
 
 class AdmfError(Exception):
@@ -52,6 +52,10 @@ class CapacityError(AdmfError):
 
 class ChunkError(AdmfError):
     """A chunk of work failed on a host; carries the remote traceback in its message."""
+
+
+class ContractError(AdmfError):
+    """A registered kernel does not keep the contract of its family."""
 
 
 class ReproductionError(AdmfError):

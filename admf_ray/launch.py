@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from admf_ray.app.configuration import compose_settings, experiments
+from admf_ray.app.configuration import compose_settings, experiment_lines
 from admf_ray.app.dispatch import execute
 from admf_ray.errors import AdmfError
 from admf_ray.logs import json_log
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m admf_ray.launch",
         description="Walk-forward optimization of trading strategies on Ray.",
-        epilog="experiments:\n" + "\n".join(f"  {name:<14}{line}" for name, line in experiments().items()),
+        epilog=f"experiments:\n{experiment_lines()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("overrides", nargs="*", metavar="option", help="+experiment=NAME, group=option or key=value")

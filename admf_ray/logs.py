@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LOGGER", "JsonLines", "file_log", "json_log", "log_record"]
+__all__ = ["LOGGER", "JsonLines", "file_log", "json_log", "log_record", "plain"]
 
 LOGGER = logging.getLogger("admf_ray")
 LOGGER.addHandler(logging.NullHandler())
@@ -32,7 +33,7 @@ class JsonLines(logging.Formatter):
             "kind": getattr(record, "kind", "MESSAGE"),
             "message": record.getMessage(),
         }
-        return json.dumps(head | {name: fields[name] for name in fields if name not in head}, default=str)
+        return json.dumps(plain({**fields, **head}), default=str)
 
 
 class _PlainLines(logging.Formatter):
@@ -46,6 +47,19 @@ def log_record(kind: str, record: Mapping[str, Any]) -> None:
     shown = " ".join(f"{name}={_short(value)}" for name, value in record.items() if not isinstance(value, dict))
     level = logging.DEBUG if kind in _DETAIL else logging.INFO
     LOGGER.log(level, "%s %s", kind, shown, extra={"kind": kind, "fields": dict(record)})
+
+
+def plain(value: Any) -> Any:
+    """Give a value with every number that JSON cannot say replaced by null."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
 
 
 def _short(value: Any) -> str:

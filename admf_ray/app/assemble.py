@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from admf_ray._types import Executor
-from admf_ray.app.settings import ClusterSettings, Range, Settings, SplitWindows
+from admf_ray.app.settings import ClusterSettings, Range, RollingWindows, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
@@ -14,7 +14,16 @@ from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["assemble_search", "cut_windows", "doubts", "load_data", "open_executor", "single_span", "window_spans"]
+__all__ = [
+    "assemble_search",
+    "cut_windows",
+    "doubts",
+    "load_data",
+    "newest_window",
+    "open_executor",
+    "single_span",
+    "window_spans",
+]
 
 
 def load_data(settings: Settings) -> Bars:
@@ -102,7 +111,18 @@ def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
         return (_split(windows).window(bars, settings.dataset or "test"),)
     if settings.dataset:
         raise ConfigError(f"dataset: {settings.dataset} needs windows=split; windows.kind is {windows.kind}")
-    plan = WindowPlan(
+    return _plan(windows).cut(bars)
+
+
+def newest_window(settings: Settings, bars: Bars) -> Window:
+    """Give the window that is being traded at the end of the series; of a split the one that ends with it."""
+    if isinstance(settings.windows, SplitWindows):
+        return _split(settings.windows).window(bars, "test")
+    return _plan(settings.windows).newest(bars)
+
+
+def _plan(windows: RollingWindows) -> WindowPlan:
+    return WindowPlan(
         kind="rolling" if windows.kind == "rolling" else "anchored",
         train=Span.parse(windows.train, "windows.train"),
         test=Span.parse(windows.test, "windows.test"),
@@ -111,7 +131,6 @@ def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
         align=windows.align,
         allow_truncated_final=windows.allow_truncated_final,
     )
-    return plan.cut(bars)
 
 
 def single_span(settings: Settings, bars: Bars) -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """Composing the configuration with Hydra, and writing configurations that compose again."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,14 @@ from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 from admf_ray.plugins import active_plugins
 from admf_ray.workflow import Variant
+from admf_ray.workflow.results import read_json
 
-__all__ = ["compose_settings", "config_directory", "experiments", "settings_yaml", "variant_yaml"]
+__all__ = ["compose_settings", "config_directory", "experiment_lines", "experiments", "settings_yaml", "variant_yaml"]
 
 _FREE = ("strategy.params", "strategy.space")
-_RECHOSEN = {"windows": "rolling", "cluster": "local", "logging": "console", "report": "html"}
+_LOOKING = ("fingerprint", "report")
+_ANEW = {"cluster": "local", "logging": "console", "report": "html"}
+_RECHOSEN = {"windows": "rolling", **_ANEW}
 
 
 def config_directory() -> Path:
@@ -38,6 +43,11 @@ def experiments() -> dict[str, str]:
         comments = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")]
         found[path.stem] = next((line for line in comments if not line.startswith("@package")), "")
     return found
+
+
+def experiment_lines() -> str:
+    """List the experiments there are, a line each."""
+    return "\n".join(f"  {name:<14}{line}" for name, line in experiments().items())
 
 
 def compose_settings(overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config") -> Settings:
@@ -57,9 +67,6 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
     ConfigError
         Names the option and what is allowed.
     """
-    config_name = config_name.removesuffix(".yaml")
-    main, *others = _search_path(config_dir, config_name)
-    extra = [f"hydra.searchpath=['file://{other}']" for other in others]
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         if sweeps := [str(override.input_line) for override in parsed if override.is_sweep_override()]:
@@ -67,20 +74,19 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
         free = [override for override in parsed if ".".join(override.key_or_group.split(".")[:2]) in _FREE]
         fixed = [str(override.input_line) for override in parsed if override not in free]
         if any(override.key_or_group == "experiment" and not override.is_add() for override in parsed):
-            raise ConfigError(
-                f"experiment: choose it with a plus: {', '.join(f'+experiment={n}' for n in experiments())}"
-            )
-        with initialize_config_dir(str(main), version_base="1.3"):
-            config = compose(config_name, overrides=[*fixed, *extra])
+            raise ConfigError(f"experiment: choose it with a plus: +experiment=NAME; allowed:\n{experiment_lines()}")
+        given = {override.key_or_group: override.value() for override in parsed}
+        with _primary(config_dir, config_name.removesuffix(".yaml"), given) as (name, main, *others):
+            places = ",".join(f"'file://{other}'" for other in others)
+            with initialize_config_dir(str(main), version_base="1.3"):
+                config = compose(name, overrides=[*fixed, f"hydra.searchpath=[{places}]"])
             values: Any = OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_wording(error)) from None
     for override in free:
         _apply(values, override)
     if values.get("experiment") is None:
-        raise ConfigError(
-            f"experiment: none was chosen; allowed: {', '.join('+experiment=' + n for n in experiments())}"
-        )
+        raise ConfigError(f"experiment: none was chosen: +experiment=NAME; allowed:\n{experiment_lines()}")
     return parse_settings(values)
 
 
@@ -97,15 +103,48 @@ def _apply(values: dict[str, Any], override: Override) -> None:
         values[last] = override.value()
 
 
-def _search_path(config_dir: str | None, config_name: str) -> list[Path]:
-    """Give the directories to search; the one that has the primary configuration first, as Hydra wants it."""
+@contextmanager
+def _primary(
+    config_dir: str | None, name: str, given: Mapping[str, Any]
+) -> Iterator[tuple[str, Path, *tuple[Path, ...]]]:
+    """Give the name of the configuration to start from, and the directories to search, its own first for Hydra.
+
+    An experiment that goes on with a run starts from that run's configuration.
+    """
     own = config_directory()
-    if config_dir is None:
-        return [own]
-    users = Path(config_dir).expanduser().absolute()
-    if not users.is_dir():
-        raise ConfigError(f"--config-dir: there is no directory '{users}'")
-    return [users, own] if (users / f"{config_name}.yaml").is_file() else [own, users]
+    places = [own]
+    if config_dir is not None:
+        users = Path(config_dir).expanduser().absolute()
+        if not users.is_dir():
+            raise ConfigError(f"--config-dir: there is no directory '{users}'")
+        places = [users, own] if (users / f"{name}.yaml").is_file() else [own, users]
+    if given.get("run") is None or given.get("experiment") in _LOOKING:
+        yield name, places[0], *places[1:]
+        return
+    with TemporaryDirectory() as scratch:
+        (Path(scratch) / "config.yaml").write_text(_continued(Path(str(given["run"])).expanduser().absolute()))
+        yield "config", Path(scratch), *places
+
+
+def _continued(run: Path) -> str:
+    """Give the configuration of a run to go on with; what says nothing about the result is chosen anew."""
+    if not (run / "summary.json").is_file():
+        raise ConfigError(f"run: '{run}' holds no finished run (there is no summary.json in it)")
+    values: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
+    for name in _ANEW:
+        values.pop(name, None)
+    manifest = read_json(run / "manifest.json")
+    if values["data"]["path"] is not None and values["data"]["symbol"] is None and values["data"]["symbols"] is None:
+        # A newer file may have another name, which is not that of what it holds.
+        values["data"]["symbol"] = manifest["data"]["symbols"][0]
+    values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs"}
+    values["plugins"] = [str(run / "plugins" / f"{name}.py") for name in manifest["plugins"]]
+    return _with_defaults(_ANEW, values)
+
+
+def _with_defaults(groups: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    defaults = "\n".join(f"  - {group}: {option}" for group, option in groups.items())
+    return f"defaults:\n{defaults}\n  - _self_\n\n{OmegaConf.to_yaml(OmegaConf.create(dict(values)))}"
 
 
 def _wording(error: Exception) -> str:
@@ -123,7 +162,8 @@ def _wording(error: Exception) -> str:
         return f"--config-name: there is no configuration '{match[1]}' in the directories that are searched"
     if match := re.search(r"(?:In '[^']*': )?Could not find '([^']+)/([^'/]+)'", text):
         options = re.findall(r"^\t(?!provider=)(.+)$", text, flags=re.MULTILINE)
-        return f"{match[1]}: {unknown_name(match[1], match[2], options)}"
+        refusal = f"{match[1]}: {unknown_name(match[1], match[2], options)}"
+        return f"{refusal}\n{experiment_lines()}" if match[1] == "experiment" else refusal
     return " ".join(text.split())
 
 
@@ -155,11 +195,10 @@ def variant_yaml(settings: Settings, variant: Variant, run: Path) -> str:
     values["span"] = {"start": _moment(variant.start), "stop": _moment(variant.stop)}
     values["run_name"] = None
     values["plugins"] = [str(run / "plugins" / f"{plugin.name}.py") for plugin in active_plugins()]
-    defaults = "\n".join(f"  - {group}: {option}" for group, option in _RECHOSEN.items())
     return (
         f"# python -m admf_ray.launch --config-dir {run / 'best'} --config-name {variant.name}\n"
         "# Another span: add windows=split dataset=train|validation|test.\n"
-        f"defaults:\n{defaults}\n  - _self_\n\n{OmegaConf.to_yaml(OmegaConf.create(values))}"
+        f"{_with_defaults(_RECHOSEN, values)}"
     )
 
 

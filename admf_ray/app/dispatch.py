@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from admf_ray.app.commands import backtest, check_data, fingerprint, sweep, walkforward
+from admf_ray.app.commands import (
+    backtest,
+    check_data,
+    compare,
+    fingerprint,
+    report,
+    selfcheck,
+    sweep,
+    today,
+    walkforward,
+)
+from admf_ray.app.configuration import experiment_lines
 from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
@@ -15,8 +26,12 @@ __all__ = ["COMMANDS", "execute"]
 COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
     "backtest": backtest.run,
     "check_data": check_data.run,
+    "compare": compare.run,
     "fingerprint": fingerprint.run,
+    "report": report.run,
+    "selfcheck": selfcheck.run,
     "sweep": sweep.run,
+    "today": today.run,
     "walkforward": walkforward.run,
 }
 
@@ -24,6 +39,7 @@ COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
 def execute(settings: Settings, console: Console) -> int:
     """Run the experiment's command; give the exit code."""
     if settings.experiment not in COMMANDS:
-        raise ConfigError(f"experiment: {unknown_name('experiment', settings.experiment, sorted(COMMANDS))}")
+        refusal = unknown_name("experiment", settings.experiment, sorted(COMMANDS))
+        raise ConfigError(f"experiment: {refusal}\n{experiment_lines()}")
     activate(find_plugins(settings.plugins))
     return COMMANDS[settings.experiment](settings, console)

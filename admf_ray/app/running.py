@@ -57,7 +57,7 @@ def run_phase(
         result = run.finish(bars, found)
         if settings.report.page:
             run.write_text("report.html", run_page(performance(result)))
-        log_record("RUN", {"directory": str(run.path)})
+        log_record("RUN", {"directory": str(run.path), "summary": result.summary})
         return result
 
 

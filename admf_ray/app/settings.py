@@ -25,6 +25,7 @@ __all__ = [
     "SplitWindows",
     "allowed_options",
     "parse_settings",
+    "required_run",
 ]
 
 _SPAN_FIELDS = ("train", "test", "step", "gap")
@@ -286,6 +287,19 @@ class Settings(_Section):
             "boundary": Boundary[self.execution.boundary.upper()],
         }
         return {**dict(self.risk), **dict(self.execution), **dict(self.portfolio), **enums}
+
+
+def required_run(settings: Settings) -> Path:
+    """Give the run that a command looks at.
+
+    Raises
+    ------
+    ConfigError
+        Where none was given.
+    """
+    if settings.run is None:
+        raise ConfigError("run: which run? allowed: run=<dir>, for example run=runs/latest")
+    return settings.run
 
 
 def allowed_options(path: Sequence[str]) -> list[str]:

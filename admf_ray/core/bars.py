@@ -142,8 +142,11 @@ class Bars:
         had = np.cumsum(~np.isnan(self.close), axis=1)
         return np.array([np.searchsorted(row, self.min_history) for row in had], dtype=np.int64)
 
-    def fingerprint(self) -> str:
-        """Hash the content: symbols, times, prices, sessions, adjustment, bars per year, history asked (SHA-256)."""
+    def past_fingerprint(self) -> str:
+        """Hash what later bars leave as it is: symbols, times, prices, adjustment, bars per year, history asked."""
+        return fingerprint_columns(self._past())
+
+    def _past(self) -> dict[str, npt.NDArray[Any]]:
         columns: dict[str, npt.NDArray[Any]] = {"symbols": np.array(self.symbols), "known_at": self.known_at}
         columns |= {name: getattr(self, name) for name in FIELDS}
         columns |= {
@@ -152,6 +155,11 @@ class Bars:
             "periods_per_year": np.array([float(self.periods_per_year)]),
             "min_history": np.array([self.min_history]),
         }
+        return columns
+
+    def fingerprint(self) -> str:
+        """Hash the whole content: the past, and the sessions, which reach beyond it (SHA-256)."""
+        columns = self._past()
         if self.sessions is not None:
             columns |= {f"sessions.{name}": getattr(self.sessions, name) for name in ("date", "open", "close")}
         return fingerprint_columns(columns)

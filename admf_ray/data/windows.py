@@ -1,7 +1,8 @@
 """Windows: a train span and the test span after it, cut out of a series again and again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -74,19 +75,9 @@ class WindowPlan:
             Where there is no window, a span is empty or test spans overlap; shows the arithmetic.
         """
         axis = TimeAxis.of(bars)
-        for name in ("train", "test", "step"):
-            if getattr(self, name).count == 0:
-                raise ConfigError(f"windows.{name}: {getattr(self, name)} is empty; allowed: at least 1 of a unit")
-        anchor = axis.anchor(self.align)
         windows: list[Window] = []
-        while True:
-            shift = self.step.times(len(windows))
-            start: Position = anchor if self.kind == "anchored" else axis.shift(anchor, shift)
-            train_stop = axis.shift(start, self.train)
-            if self.kind == "anchored":
-                train_stop = axis.shift(train_stop, shift)
-            test_start = axis.shift(train_stop, self.gap)
-            test_stop = axis.shift(test_start, self.test)
+        for positions in self._positions(axis):
+            start, train_stop, test_start, test_stop = positions
             complete = axis.is_covered(test_stop)
             if not complete and not (self.allow_truncated_final and axis.index(test_start) < len(bars)):
                 break
@@ -98,6 +89,42 @@ class WindowPlan:
         if not windows:
             raise ConfigError(self._too_long(bars, train_stop, test_start, test_stop))
         return tuple(windows)
+
+    def newest(self, bars: Bars) -> Window:
+        """Give the window that is being traded at the end of the series: the last one whose train span is complete.
+
+        Its test span holds the bars there are so far, none at all where the next bar is its first.
+
+        Raises
+        ------
+        ConfigError
+            Where the series does not fill one train span.
+        """
+        axis = TimeAxis.of(bars)
+        found = None
+        for index, positions in enumerate(self._positions(axis)):
+            start, train_stop, test_start, test_stop = positions
+            if not axis.is_covered(train_stop) or not axis.is_covered(test_start):
+                break
+            found = Window(index, axis.index(start), axis.index(train_stop), axis.index(test_start), len(bars))
+        if found is None:
+            raise ConfigError(self._too_long(bars, train_stop, test_start, test_stop))
+        return found
+
+    def _positions(self, axis: TimeAxis) -> Iterator[tuple[Position, Position, Position, Position]]:
+        """Go through the borders of all windows, beyond the end of the series as well."""
+        for name in ("train", "test", "step"):
+            if getattr(self, name).count == 0:
+                raise ConfigError(f"windows.{name}: {getattr(self, name)} is empty; allowed: at least 1 of a unit")
+        anchor = axis.anchor(self.align)
+        for index in count():
+            shift = self.step.times(index)
+            start: Position = anchor if self.kind == "anchored" else axis.shift(anchor, shift)
+            train_stop = axis.shift(start, self.train)
+            if self.kind == "anchored":
+                train_stop = axis.shift(train_stop, shift)
+            test_start = axis.shift(train_stop, self.gap)
+            yield start, train_stop, test_start, axis.shift(test_start, self.test)
 
     def _checked(self, window: Window, before: Sequence[Window]) -> Window:
         for name, length, least in (

@@ -16,7 +16,7 @@ from admf_ray.portfolio.trades import round_trips
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Segment", "run_segment"]
+__all__ = ["Segment", "run_segment", "run_strategy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Segment:
         At each close.
     position : float64 array, shape [symbol, bar]
         Quantity at each close.
+    pending : float64 array, shape [symbol]
+        Signed quantity of the order that waits at the end, 0 for none.
     fills : `FILL` array
     trades : `TRADE` array
     """
@@ -41,8 +43,32 @@ class Segment:
     metrics: dict[str, float]
     equity: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
+    pending: npt.NDArray[np.float64]
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
+
+
+def run_strategy(
+    bars: Bars,
+    matrix: npt.NDArray[np.float64],
+    strategy: Strategy,
+    rows: npt.NDArray[np.int64],
+    params: npt.NDArray[np.float64],
+    stop: int,
+) -> npt.NDArray[np.float64]:
+    """Give the targets of one candidate for the bars ``[0, stop)``; parameters as in `run_segment`.
+
+    Returns
+    -------
+    float64 array, shape [symbol, bar]
+        NaN before the strategy knows, and before a symbol has had the history that the data asks for.
+    """
+    symbols = len(bars.symbols)
+    targets = np.empty((symbols, stop))
+    state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
+    strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
+    withhold(targets, bars.history_reached())
+    return targets
 
 
 def run_segment(
@@ -70,10 +96,7 @@ def run_segment(
         Half-open, in bars.
     """
     symbols = len(bars.symbols)
-    targets = np.empty((symbols, stop))
-    state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
-    strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
-    withhold(targets, bars.history_reached())
+    targets = run_strategy(bars, matrix, strategy, rows, params, stop)
     record = rules.record(bars.periods_per_year)
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)
@@ -90,6 +113,7 @@ def run_segment(
         metrics=dict(zip(METRICS, metrics.tolist(), strict=True)),
         equity=path[0],
         position=path[1:],
+        pending=holdings["pending"].copy(),
         fills=fills,
         trades=round_trips(fills, bars, rules.fill),
     )

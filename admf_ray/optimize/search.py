@@ -10,7 +10,7 @@ import psutil
 from admf_ray._types import ChunkDone, Executor
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
-from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.indicators import Hub, Plan, compute_hub, plan_keys, template_keys
@@ -76,6 +76,11 @@ class Search:
             start,
             stop,
         )
+
+    def targets(self, hub: Hub, candidate: int) -> npt.NDArray[np.float64]:
+        """Give the targets of one candidate over the whole series, shape [symbol, bar]."""
+        values = self.candidates.values[candidate]
+        return run_strategy(self.bars, hub.matrix, self.strategy, self.rows[candidate], values, len(self.bars))
 
 
 def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: AccountRules) -> Search:

@@ -8,6 +8,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from admf_ray.logs import log_record
+
 __all__ = ["ProgressView"]
 
 _LINE_EVERY = 2.0
@@ -56,12 +58,16 @@ class ProgressView:
         rate = self._done / max(now - self._began, 1e-9)
         if self._task is not None:
             self._bar.update(self._task, advance=sets, rate=f"{rate:,.0f} sets/s")
-        if not self._console.is_terminal and (self._done == total or now - self._said > _LINE_EVERY):
+        if self._done == total or now - self._said > _LINE_EVERY:
             self._said = now
             left = (total - self._done) / rate
-            self._console.print(
-                f"sweep {self._done:,}/{total:,} sets  {rate:,.0f} sets/s  {left:.0f} s left", highlight=False
+            log_record(
+                "PROGRESS", {"done": self._done, "of": total, "sets_per_second": rate, "seconds_left": round(left, 1)}
             )
+            if not self._console.is_terminal:
+                self._console.print(
+                    f"sweep {self._done:,}/{total:,} sets  {rate:,.0f} sets/s  {left:.0f} s left", highlight=False
+                )
 
     def __enter__(self) -> Self:
         """Show the bar."""

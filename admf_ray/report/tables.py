@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
 
 from admf_ray.core.bars import Bars
@@ -17,8 +18,17 @@ from admf_ray.data import RULES, Stress
 from admf_ray.report.definitions import FIGURES, figure_text
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
+from admf_ray.workflow.today import Today
 
-__all__ = ["print_backtest", "print_check", "print_data", "print_findings", "print_sweep", "print_walk_forward"]
+__all__ = [
+    "print_backtest",
+    "print_check",
+    "print_data",
+    "print_findings",
+    "print_sweep",
+    "print_today",
+    "print_walk_forward",
+]
 
 _BESIDE = (
     "total_return",
@@ -81,7 +91,7 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
     """Print windows, the chained result beside buy and hold, and what survived."""
     summary = result.summary
     console.print(_windows_table(result.windows))
-    console.print(_beside(summary, "out_of_sample", "out of sample, chained"))
+    _emphasized(console, _beside(summary, "out_of_sample", "out of sample, chained"), "walk-forward")
     survived = summary["sharpe_survived"]
     share = "nothing to survive" if survived is None or math.isnan(survived) else f"{survived:.0%} survived"
     console.print(
@@ -124,8 +134,50 @@ def print_backtest(console: Console, result: RunResult) -> None:
     begin, end = (_day(moment) for moment in summary["span"])
     parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
     console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
-    console.print(_beside(summary, "metrics", "backtest"))
+    _emphasized(console, _beside(summary, "metrics", "backtest"), summary["strategy"])
     _print_work(console, result)
+
+
+def print_today(console: Console, strategy: str, today: Today) -> None:
+    """Print what the newest window says: the chosen set, the target since when, and the order that follows."""
+    when = f"{datetime.fromtimestamp(today.as_of // 10**9, UTC):%Y-%m-%d %H:%M} UTC"
+    chosen = "cash: no set could win" if today.parameters is None else f"{strategy} {_parameters(today.parameters)}"
+    refitted = f"window {today.window}, trained from {_day(today.train_start)} to before {_day(today.train_stop)}"
+    if today.train is not None:
+        refitted += f" ({figure_text('sharpe', today.train['sharpe'])} Sharpe in training, so too good)"
+    if today.target is None:
+        target = "none"
+    else:
+        target = f"{today.target:g}, since {_day(today.since)}" if today.since is not None else f"{today.target:g}"
+    if today.order == 0.0:
+        order = f"none, {today.position:g} held"
+    else:
+        side, shares = ("buy" if today.order > 0 else "sell"), abs(today.order)
+        fills = "at the next open" if today.fill == "next_open" else "at this close"
+        value = f"about {shares * today.close:,.2f}"
+        after = today.position + (today.order if today.fill == "next_open" else 0.0)
+        order = f"{side} {shares:g} {today.symbol} {fills}, {value}; then {after:g} held"
+    account = (
+        f"new, {today.equity:,.2f}: the first test bar of this window is still to come"
+        if today.is_new
+        else f"{today.equity:,.2f}, begun with the test on {_day(today.test_start)}"
+    )
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for label, text in (
+        ("as of", f"{when}, {today.symbol} closed at {today.close:,.2f}"),
+        ("refit", refitted),
+        ("chosen", f"{chosen}, out of {today.candidates:,}"),
+        ("target", target),
+        ("order", order),
+        ("account", account),
+    ):
+        table.add_row(label, text)
+    _emphasized(console, table, "today")
+
+
+def _emphasized(console: Console, content: Table, title: str) -> None:
+    """Print what matters most: in a panel on a terminal, plain elsewhere."""
+    console.print(Panel(content, title=title, expand=False) if console.is_terminal else content)
 
 
 def _windows_table(windows: pl.DataFrame) -> Table:

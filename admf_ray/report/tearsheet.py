@@ -76,7 +76,7 @@ def run_page(performance: Performance) -> str:
     data = performance.manifest["data"]
     first, last = (str(np.datetime64(data[name], "ns"))[:10] for name in ("first_known_at", "last_known_at"))
     return render(
-        f"{summary['strategy']}: {summary['headline']}",
+        f"{summary['strategy']}: {'sweep, in sample' if 'best' in summary else summary['headline']}",
         f"{', '.join(data['symbols'])}, {data['bars']:,} bars from {first} to {last}, calendar "
         f"{data['calendar'] or 'none'}, {data['periods_per_year']:g} bars a year, adjustment {data['adjustment']}",
         sections,

@@ -23,6 +23,7 @@ from admf_ray.optimize import (
 )
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.statistics import per_bar_returns, relative
+from admf_ray.workflow.extension import Earlier
 from admf_ray.workflow.frames import (
     boundary,
     candidates_frame,
@@ -45,6 +46,7 @@ def run_walk_forward(
     choice: Choice,
     executor: Executor,
     observe: Observer,
+    earlier: Earlier | None = None,
 ) -> PhaseResult:
     """Sweep all candidates over every train span, test the winners, chain the tests.
 
@@ -56,6 +58,8 @@ def run_walk_forward(
     executor : Executor
     observe : Observer
         Told of the phase, its chunks and its windows.
+    earlier : Earlier, optional
+        A run whose windows are the first of these: its trials are taken over, and what follows from them is checked.
 
     Returns
     -------
@@ -63,8 +67,11 @@ def run_walk_forward(
         Tables candidates, trials, windows, equity, fills, trades, timings; a variant for each winner.
     """
     separation = Separation.prove(windows, search.bars)
-    spans = [(window.train_start, window.train_stop) for window in windows]
+    known = 0 if earlier is None else earlier.windows
+    spans = [(window.train_start, window.train_stop) for window in windows[known:]]
     metrics, hub, timings = _swept(search, spans, executor, observe)
+    if earlier is not None:
+        metrics = np.concatenate([earlier.metrics, metrics], axis=1)
     outcomes = []
     for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
@@ -74,30 +81,34 @@ def run_walk_forward(
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
-    frame = windows_frame(search.bars, search.candidates, outcomes)
+    tables = {
+        "candidates": candidates_frame(search.candidates),
+        "trials": trials_frame(metrics, choice),
+        "windows": windows_frame(search.bars, search.candidates, outcomes),
+        "equity": equity_frame(search.bars, stitched),
+        "fills": fills_frame(search.bars, tested),
+        "trades": trades_frame(search.bars, search.strategy.name, tested),
+        "timings": timings,
+    }
+    if earlier is not None:
+        tables = earlier.kept(tables)
+    swept = sum(stop - start for start, stop in spans)
     summary = {
         "headline": "walk-forward out of sample, chained",
         "windows": len(windows),
         "out_of_sample": stitched.metrics,
         "benchmark": stitched.benchmark_metrics,
         "relative": relative_to(search, stitched.equity, stitched.benchmark),
-        **_survival(frame),
+        **_survival(tables["windows"]),
         "separation": asdict(separation),
-        **_work(search, choice, hub, len(search.candidates) * len(windows) + len(tested), separation.train_bars),
+        **_work(search, choice, hub, len(search.candidates) * len(spans) + len(tested), swept),
     }
+    if earlier is not None:
+        summary["extends"] = {"run": earlier.name, "windows": known}
     if search.is_optimistic:
         pessimistic = search.at_next_open()
         summary["next_open"] = stitch(pessimistic, refill(pessimistic, hub, outcomes)).metrics
     observe("WALK_FORWARD_SUMMARY", summary)
-    tables = {
-        "candidates": candidates_frame(search.candidates),
-        "trials": trials_frame(metrics, choice),
-        "windows": frame,
-        "equity": equity_frame(search.bars, stitched),
-        "fills": fills_frame(search.bars, tested),
-        "trades": trades_frame(search.bars, search.strategy.name, tested),
-        "timings": timings,
-    }
     variants = [
         span_variant(
             search, f"w{outcome.window.index:02d}", outcome.winner, outcome.window.test_start, outcome.window.test_stop

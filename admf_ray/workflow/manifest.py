@@ -43,6 +43,7 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
             "adjustment": bars.adjustment,
             "calendar": bars.calendar,
             "fingerprint": bars.fingerprint(),
+            "past": bars.past_fingerprint(),
             "min_history": bars.min_history,
             "checks": dict(report.checks),
             "findings": report.counts(),

@@ -1,7 +1,6 @@
 """The run directory: every file is there whole or not at all."""
 
 import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,11 +13,12 @@ import polars as pl
 from admf_ray._types import Observer
 from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError
+from admf_ray.logs import plain
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
 from admf_ray.workflow.results import RunResult
 
-__all__ = ["RunDirectory", "write_whole"]
+__all__ = ["RunDirectory", "write_text", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -30,6 +30,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole; see `write_whole`."""
+    write_whole(path, lambda stream: stream.write(text.encode()))
 
 
 class RunDirectory:
@@ -113,7 +118,7 @@ class RunDirectory:
         def observe(kind: str, record: Mapping[str, Any]) -> None:
             if self._progress:
                 line = {"kind": kind, "at": datetime.now(UTC).isoformat(), **record}
-                self._progress.write(json.dumps(_plain(line)) + "\n")
+                self._progress.write(json.dumps(plain(line)) + "\n")
                 self._progress.flush()
             if other:
                 other(kind, record)
@@ -138,26 +143,13 @@ class RunDirectory:
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file; numbers that are not finite become null."""
-        self.write_text(name, json.dumps(_plain(value), indent=2) + "\n")
+        self.write_text(name, json.dumps(plain(value), indent=2) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
-        write_whole(self.path / name, lambda stream: stream.write(text.encode()))
+        write_text(self.path / name, text)
 
     def _write_status(self, state: str, error: str | None = None) -> None:
         now = datetime.now(UTC)
         status = {"state": state, "pid": os.getpid(), "begun": self._begun.isoformat(), "updated": now.isoformat()}
         self.write_json("status.json", status | ({"error": error} if error else {}))
-
-
-def _plain(value: Any) -> Any:
-    """Give a value with every number that JSON cannot say replaced by null."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            return value

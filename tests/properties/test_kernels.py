@@ -1,6 +1,5 @@
 """What every registered kernel must hold, driven from the registries: new entries are tested without a new test."""
 
-import itertools
 import math
 from typing import Any
 
@@ -11,27 +10,16 @@ from hypothesis import strategies as st
 
 from admf_ray.core.bars import FIELDS
 from admf_ray.core.parameters import Parameter
-from admf_ray.errors import ConfigError
-from admf_ray.indicators import INDICATORS, Indicator, Key, compute_hub, plan_keys
+from admf_ray.errors import ConfigError, ContractError
+from admf_ray.indicators import INDICATORS
+from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
-from tests.series import daily_bars
-
-BARS = 1_100  # beyond two resynchronizations of running sums
-Run = Any
+from admf_ray.testing import kernels
+from admf_ray.testing.kernels import BARS, kernel_run, random_rows
 
 
-def random_values(seed: int, missing: float) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, BARS)))
-    open_ = close * np.exp(rng.normal(0, 0.01, BARS))
-    rows = np.stack(
-        [open_, np.maximum(open_, close) * 1.01, np.minimum(open_, close) * 0.99, close, rng.integers(1, 1_000, BARS)]
-    ).astype(float)
-    rows[:4, rng.random(BARS) < missing] = math.nan
-    return rows
-
-
-def draw_parameters(draw: st.DrawFn, parameters: tuple[Parameter, ...]) -> tuple[float, ...]:
+@st.composite
+def drawn_parameters(draw: st.DrawFn, parameters: tuple[Parameter, ...]) -> tuple[float, ...]:
     """Within bounds, and short enough that the series outlives the warm-up."""
     values = []
     for parameter in parameters:
@@ -41,121 +29,110 @@ def draw_parameters(draw: st.DrawFn, parameters: tuple[Parameter, ...]) -> tuple
     return tuple(values)
 
 
-def indicator_run(indicator: Indicator, rows: np.ndarray, parameters: tuple[float, ...]) -> Run:
-    def run(matrix: np.ndarray, cuts: list[int]) -> np.ndarray:
-        out = np.full((len(indicator.outputs), BARS), -12345.0)
-        state = np.zeros(indicator.state_size(parameters))
-        reads = np.arange(3, 3 + indicator.inputs) % 5
-        drive(indicator.kernel, matrix, reads, parameters, state, cuts, out)
-        return out
-
-    return run
-
-
-def strategy_run(strategy: Strategy, rows: np.ndarray, parameters: tuple[float, ...]) -> Run:
-    def run(matrix: np.ndarray, cuts: list[int]) -> np.ndarray:
-        bars = daily_bars(matrix[3], open=matrix[0], high=matrix[1], low=matrix[2], volume=matrix[4])
-        given_ = dict(zip(strategy.parameter_names, parameters, strict=True))
-        keys = [
-            Key.parse(text.format(**{n: f"{v:.17g}" for n, v in given_.items()})).bind("X") for text in strategy.inputs
-        ]
-        plan = plan_keys(("X",), keys)
-        hub = compute_hub(bars, plan, len(keys), len(set(keys)))
-        assert not hub.matrix.flags.writeable
-        reads = np.array([[plan.rows[key] for key in keys]], dtype=np.int64)
-        out = np.full((1, BARS), -12345.0)
-        drive(strategy.kernel, hub.matrix, reads, parameters, np.zeros(strategy.state_size(parameters)), cuts, out)
-        return out
-
-    return run
-
-
-def drive(kernel: Any, matrix: Any, reads: Any, parameters: Any, state: Any, cuts: list[int], out: Any) -> None:
-    """Call a kernel over consecutive pieces, with inputs that cannot be written."""
-    inputs = [np.array(matrix), np.array(reads), np.arange(BARS, dtype=np.int32), np.array(parameters, dtype=float)]
-    before = [values.copy() for values in inputs]
-    for values in inputs:
-        values.flags.writeable = False
-    edges = [0, *sorted(cuts), BARS]
-    for start, stop in itertools.pairwise(edges):
-        kernel(*inputs, state, start, stop, out)
-    for values, copy in zip(inputs, before, strict=True):
-        np.testing.assert_array_equal(values, copy)
-
-
-ENTRIES = [*((indicator_run, entry) for entry in INDICATORS), *((strategy_run, entry) for entry in STRATEGIES)]
-every_kernel = pytest.mark.parametrize(("make", "entry"), ENTRIES, ids=[entry.name for _, entry in ENTRIES])
-
-
-def drawn_run(data: st.DataObject, make: Any, entry: Any) -> tuple[Run, np.ndarray, tuple[float, ...]]:
-    parameters = data.draw(st.composite(lambda draw: draw_parameters(draw, entry.parameters))())
-    rows = random_values(data.draw(st.integers(0, 10_000)), data.draw(st.sampled_from([0.0, 0.1])))
-    return make(entry, rows, parameters), rows, parameters
+ENTRIES = [*INDICATORS, *STRATEGIES]
+every_kernel = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
+rows = st.builds(random_rows, st.integers(0, 10_000), st.sampled_from([0.0, 0.1]))
+others = st.builds(random_rows, st.integers(10_001, 20_000), st.just(0.1))
+cuts = st.lists(st.integers(0, BARS) | st.sampled_from([511, 512, 513, 1_023, 1_024, 1_025]), max_size=6)
 
 
 @every_kernel
 @given(st.data())
-def test_any_partition_into_chunks_gives_the_same_bits(make: Any, entry: Any, data: st.DataObject) -> None:
-    run, rows, _ = drawn_run(data, make, entry)
-    near = st.sampled_from([511, 512, 513, 1_023, 1_024, 1_025])
-    cuts = data.draw(st.lists(st.integers(0, BARS) | near, max_size=6))
-    assert run(rows, cuts).tobytes() == run(rows, []).tobytes()
+def test_any_partition_into_chunks_gives_the_same_bits(entry: Any, data: st.DataObject) -> None:
+    run = kernel_run(entry, data.draw(drawn_parameters(entry.parameters)))
+    kernels.check_chunks(run, data.draw(rows), data.draw(cuts))
 
 
 @every_kernel
 @given(st.data())
-def test_outputs_do_not_change_when_later_bars_do(make: Any, entry: Any, data: st.DataObject) -> None:
-    run, rows, _ = drawn_run(data, make, entry)
-    at = data.draw(st.integers(1, BARS - 1))
-    changed = rows.copy()
-    changed[:, at:] = random_values(data.draw(st.integers(10_001, 20_000)), 0.1)[:, at:]
-    assert run(rows, [])[:, :at].tobytes() == run(changed, [])[:, :at].tobytes()
+def test_outputs_do_not_change_when_later_bars_do(entry: Any, data: st.DataObject) -> None:
+    run = kernel_run(entry, data.draw(drawn_parameters(entry.parameters)))
+    kernels.check_prefix(run, data.draw(rows), data.draw(others), data.draw(st.integers(1, BARS - 1)))
 
 
 @every_kernel
 @given(st.data())
-def test_every_bar_is_written_and_again_the_same(make: Any, entry: Any, data: st.DataObject) -> None:
-    run, rows, _ = drawn_run(data, make, entry)
-    out = run(rows, [])
-    assert not (out == -12345.0).any()
-    assert not np.isinf(out).any()
-    assert run(rows, []).tobytes() == out.tobytes()
+def test_every_bar_is_written_and_again_the_same(entry: Any, data: st.DataObject) -> None:
+    kernels.check_written(kernel_run(entry, data.draw(drawn_parameters(entry.parameters))), data.draw(rows))
 
 
 @every_kernel
 @given(st.data())
-def test_values_begin_after_the_warm_up(make: Any, entry: Any, data: st.DataObject) -> None:
-    run, _, parameters = drawn_run(data, make, entry)
-    out = run(random_values(1, 0.0), [])
-    warm_up = entry.warm_up(parameters)
-    assert np.isnan(out[:, :warm_up]).all()
-    assert warm_up >= BARS or np.isfinite(out[:, warm_up]).any()
+def test_values_begin_after_the_warm_up(entry: Any, data: st.DataObject) -> None:
+    parameters = data.draw(drawn_parameters(entry.parameters))
+    kernels.check_warm_up(entry, kernel_run(entry, parameters), parameters)
 
 
 @every_kernel
-def test_only_missing_bars_give_no_value(make: Any, entry: Any) -> None:
-    parameters = tuple(min(parameter.high, max(parameter.low, 5.0 + i)) for i, parameter in enumerate(entry.parameters))
-    rows = random_values(1, 0.0)
-    rows[:4] = math.nan
-    assert np.isnan(make(entry, rows, parameters)(rows, [])).all()
+def test_only_missing_bars_give_no_value(entry: Any) -> None:
+    kernels.check_missing(kernel_run(entry, kernels.small_parameters(entry.parameters)))
 
 
 @pytest.mark.parametrize("entry", list(STRATEGIES), ids=lambda entry: entry.name)
 def test_targets_stay_within_full_exposure(entry: Strategy) -> None:
-    parameters = tuple(min(parameter.high, max(parameter.low, 5.0 + i)) for i, parameter in enumerate(entry.parameters))
-    rows = random_values(2, 0.1)
-    targets = strategy_run(entry, rows, parameters)(rows, [])
-    known = targets[np.isfinite(targets)]
-    assert len(known)
-    assert (np.abs(known) <= 1).all()
+    kernels.check_bounds(kernel_run(entry, kernels.small_parameters(entry.parameters)))
 
 
-@pytest.mark.parametrize("registry", [INDICATORS, STRATEGIES])
+@pytest.mark.parametrize("entry", list(SIZINGS), ids=lambda entry: entry.name)
+@given(st.floats(-1, 1), *[st.floats(1e-3, 1e6)] * 3)
+def test_quantities_have_the_sign_of_their_target(
+    entry: SizingRule, target: float, size: float, close: float, equity: float
+) -> None:
+    kernels.check_sizing(entry, target, size, close, equity)
+
+
+@pytest.mark.parametrize("registry", [INDICATORS, STRATEGIES, SIZINGS])
 def test_defaults_obey_their_own_bounds_and_every_entry_names_its_source(registry: Any) -> None:
     for entry in registry:
         assert entry.source
-        for parameter in entry.parameters:
+        for parameter in getattr(entry, "parameters", ()):
             parameter.check(parameter.default, entry.name)
+
+
+def broken(change: Any) -> Any:
+    """A run that gives the close, changed."""
+
+    def run(rows: np.ndarray, cuts: Any) -> np.ndarray:
+        out = rows[3:4].copy()
+        change(rows, list(cuts), out)
+        return out
+
+    return run
+
+
+def put(bar: int, value: Any) -> Any:
+    def change(rows: np.ndarray, cuts: Any, out: np.ndarray) -> None:
+        out[0, bar] = value(rows, cuts) if callable(value) else value
+
+    return broken(change)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (
+            lambda: kernels.check_chunks(put(7, lambda rows, cuts: len(cuts)), random_rows(1, 0), [5]),
+            "bar 7 is another",
+        ),
+        (
+            lambda: kernels.check_prefix(
+                put(6, lambda rows, cuts: rows[3, 7]), random_rows(1, 0), random_rows(2, 0), 7
+            ),
+            "bar 6 changes when bars from 7 on do: it looks ahead",
+        ),
+        (lambda: kernels.check_written(put(3, -12345.0), random_rows(1, 0)), "bar 3 is not written"),
+        (lambda: kernels.check_written(put(3, math.inf), random_rows(1, 0)), "bar 3 is infinite"),
+        (lambda: kernels.check_missing(put(9, 1.0)), "bar 9 has a value, though all bars are missing"),
+        (lambda: kernels.check_bounds(put(9, 1.0)), "a target is 1"),
+        (
+            lambda: kernels.check_warm_up(STRATEGIES["sma_cross"], put(0, 1.0), (5.0, 9.0)),
+            "bar 0 has a value; the warm-up is said to be 8 bars",
+        ),
+    ],
+)
+def test_a_broken_contract_is_told_with_its_bar(check: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        check()
 
 
 def test_a_kernel_of_another_signature_is_refused() -> None:

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from admf_ray.app.configuration import settings_yaml
+from admf_ray.app.running import open_run
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport
 from admf_ray.data import request_bars, stress_by_year
 from admf_ray.errors import DataError, first_line
+from admf_ray.logs import log_record
 from admf_ray.report import data_page, print_check, print_data
-from admf_ray.workflow import RunDirectory
 from admf_ray.workflow.manifest import data_report
 
 __all__ = ["run"]
@@ -31,9 +31,10 @@ def run(settings: Settings, console: Console) -> int:
     if bars is not None and error is None:
         print_data(console, bars)
     print_check(console, report, years)
+    log_record("DATA", {"origin": report.origin, "findings": report.counts(), "refused": bool(error)})
     if settings.run_root is not None:
         counts = report.counts()
-        with RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings)) as directory:
+        with open_run(settings) as directory:
             directory.write_json("data_report.json", report.plain())
             directory.write_text("report.html", data_page(report, bars, years, _reason(error)))
             directory.write_json(

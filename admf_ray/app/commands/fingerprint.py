@@ -2,9 +2,10 @@
 
 from rich.console import Console
 
-from admf_ray.app.settings import Settings
-from admf_ray.errors import ConfigError, ReproductionError
+from admf_ray.app.settings import Settings, required_run
+from admf_ray.errors import ReproductionError
 from admf_ray.fingerprint import fingerprint_value
+from admf_ray.logs import log_record
 from admf_ray.workflow import load_run
 from admf_ray.workflow.results import read_json
 
@@ -19,13 +20,12 @@ def run(settings: Settings, console: Console) -> int:
     ReproductionError
         Where a table is no longer what the run's manifest says.
     """
-    if settings.run is None:
-        raise ConfigError("run: which run? allowed: run=<dir>, for example run=runs/latest")
-    result = load_run(settings.run)
+    result = load_run(required_run(settings))
     fingerprints = result.fingerprints()
     for name, value in fingerprints.items():
         console.print(f"{name:<12}{value}", highlight=False)
     console.print(f"{'all':<12}{fingerprint_value(fingerprints)}", highlight=False)
+    log_record("FINGERPRINT", {**fingerprints, "all": fingerprint_value(fingerprints)})
     assert result.directory is not None
     recorded = read_json(result.directory / "manifest.json")["fingerprints"]
     changed = sorted(name for name in recorded | fingerprints if recorded.get(name) != fingerprints.get(name))

@@ -1,0 +1,23 @@
+"""``+experiment=report``: the page of a run, drawn anew from its files."""
+
+from rich.console import Console
+
+from admf_ray.app.settings import Settings, required_run
+from admf_ray.logs import log_record
+from admf_ray.report import run_page
+from admf_ray.workflow import load_run
+from admf_ray.workflow.performance import performance
+from admf_ray.workflow.run_directory import write_text
+
+__all__ = ["run"]
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Write ``report.html`` into the run directory."""
+    result = load_run(required_run(settings))
+    assert result.directory is not None
+    page = result.directory / "report.html"
+    write_text(page, run_page(performance(result)))
+    log_record("REPORT", {"page": str(page)})
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,30 @@
+"""``+experiment=today``: what a walk-forward says to do now."""
+
+from dataclasses import asdict
+
+from rich.console import Console
+
+from admf_ray.app.assemble import assemble_search, load_data, newest_window, open_executor
+from admf_ray.app.settings import Settings, required_run
+from admf_ray.logs import log_record
+from admf_ray.optimize import check_memory
+from admf_ray.report import print_data, print_findings, print_today
+from admf_ray.workflow.manifest import data_report
+from admf_ray.workflow.today import refit
+
+__all__ = ["run"]
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Refit the newest window of a run's configuration on the bars there are now, and print what follows."""
+    required_run(settings)
+    bars = load_data(settings)
+    print_data(console, bars)
+    print_findings(console, data_report(bars))
+    search, window = assemble_search(settings, bars), newest_window(settings, bars)
+    check_memory(search, 1)
+    with open_executor(settings.cluster) as executor:
+        found = refit(search, window, settings.choice, executor, lambda done: None)
+    log_record("TODAY", asdict(found))
+    print_today(console, search.strategy.name, found)
+    return 0

@@ -1,0 +1,314 @@
+"""The contract of kernels, as checks that take one registered entry and raise where it is broken.
+
+Any partition of the history gives the same bits; later bars change nothing before them; inputs stay as they are; every
+bar is written; nothing is known before the warm-up; missing bars give NaN; targets stay within full exposure.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.core.parameters import Parameter
+from admf_ray.errors import ContractError
+from admf_ray.indicators import INDICATORS, Indicator, Key, compute_hub, plan_keys
+from admf_ray.risk.sizing import SIZINGS, SizingRule
+from admf_ray.strategies import STRATEGIES, Strategy
+
+__all__ = [
+    "BARS",
+    "CHECKS",
+    "check_bounds",
+    "check_chunks",
+    "check_entry",
+    "check_missing",
+    "check_prefix",
+    "check_sizing",
+    "check_warm_up",
+    "check_written",
+    "family",
+    "kernel_run",
+    "random_parameters",
+    "random_rows",
+    "small_parameters",
+]
+
+BARS = 1_100
+"""Beyond two resynchronizations of running sums."""
+
+CHECKS = {
+    "chunks": "any partition of the history into chunks gives the same bits",
+    "prefix": "outputs up to a bar do not change when later bars do: no look-ahead",
+    "written": "every bar is written, with a number or NaN, and again the same",
+    "warm_up": "nothing is known before the warm-up, something at its end",
+    "missing": "only missing bars give no value",
+    "bounds": "targets lie in [-1, +1]; quantities have the sign of the target and none for target 0",
+}
+"""What each check means."""
+
+_UNWRITTEN = -12345.0
+_LONGEST = 600
+_FAMILIES = {Indicator: INDICATORS.family, Strategy: STRATEGIES.family, SizingRule: SIZINGS.family}
+_DAY = 86_400 * 10**9
+
+Array = npt.NDArray[np.float64]
+Run = Callable[[Array, Sequence[int]], Array]
+"""Runs a kernel over rows [field, time], cut into chunks at given bars; gives its output."""
+
+
+def random_rows(seed: int, missing: float) -> Array:
+    """Give random open, high, low, close and volume; a share of the bars is missing.
+
+    Returns
+    -------
+    float64 array, shape [5, `BARS`]
+    """
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, BARS)))
+    first = close * np.exp(rng.normal(0, 0.01, BARS))
+    extent = [np.maximum(first, close) * 1.01, np.minimum(first, close) * 0.99]
+    rows = np.stack([first, *extent, close, rng.integers(1, 1_000, BARS)]).astype(np.float64)
+    rows[:4, rng.random(BARS) < missing] = math.nan
+    return rows
+
+
+def random_parameters(rng: np.random.Generator, parameters: Sequence[Parameter]) -> tuple[float, ...]:
+    """Give parameters within bounds, short enough that the series outlives the warm-up."""
+    values = []
+    for parameter in parameters:
+        high = min(parameter.high, max(parameter.low, _LONGEST))
+        if parameter.kind == "int":
+            values.append(float(rng.integers(int(parameter.low), int(high) + 1)))
+        else:
+            values.append(float(rng.uniform(parameter.low, high)))
+    return tuple(values)
+
+
+def small_parameters(parameters: Sequence[Parameter]) -> tuple[float, ...]:
+    """Give small parameters, within bounds, so that most bars have a value."""
+    return tuple(min(one.high, max(one.low, 5.0 + index)) for index, one in enumerate(parameters))
+
+
+def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Run:
+    """Give the function that runs an entry's kernel; inputs cannot be written, and are compared afterwards."""
+    return _indicator_run(entry, parameters) if isinstance(entry, Indicator) else _strategy_run(entry, parameters)
+
+
+def _indicator_run(entry: Indicator, parameters: tuple[float, ...]) -> Run:
+    def run(rows: Array, cuts: Sequence[int]) -> Array:
+        reads = np.arange(3, 3 + entry.inputs) % len(FIELDS)
+        return _driven(entry, rows, reads, parameters, cuts, len(entry.outputs))
+
+    return run
+
+
+def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
+    named = {name: f"{value:.17g}" for name, value in zip(entry.parameter_names, parameters, strict=True)}
+    keys = [Key.parse(text.format(**named)).bind("X") for text in entry.inputs]
+    plan = plan_keys(("X",), keys)
+    reads = np.array([[plan.rows[key] for key in keys]], dtype=np.int64)
+
+    def run(rows: Array, cuts: Sequence[int]) -> Array:
+        hub = compute_hub(_bars(rows), plan, len(keys), len(set(keys)))
+        return _driven(entry, hub.matrix, reads, parameters, cuts, 1)
+
+    return run
+
+
+def _bars(rows: Array) -> Bars:
+    count = rows.shape[1]
+    fields: dict[str, Any] = {name: rows[index : index + 1] for index, name in enumerate(FIELDS)}
+    return Bars(
+        symbols=("X",),
+        known_at=(np.arange(count) + 1) * _DAY,
+        session=np.arange(count, dtype=np.int32),
+        covers_until=(count + 1) * _DAY,
+        periods_per_year=252.0,
+        **fields,
+    )
+
+
+def _driven(
+    entry: Indicator | Strategy,
+    matrix: Array,
+    reads: Any,
+    parameters: Sequence[float],
+    cuts: Sequence[int],
+    height: int,
+) -> Array:
+    """Call a kernel over consecutive pieces."""
+    inputs = [np.array(matrix), np.array(reads), np.arange(BARS, dtype=np.int32), np.array(parameters, dtype=float)]
+    before = [values.copy() for values in inputs]
+    for values in inputs:
+        values.flags.writeable = False
+    out = np.full((height, BARS), _UNWRITTEN)
+    state = np.zeros(entry.state_size(tuple(parameters)))
+    for start, stop in itertools.pairwise([0, *sorted(cuts), BARS]):
+        entry.kernel(*inputs, state, start, stop, out)
+    if any(now.tobytes() != then.tobytes() for now, then in zip(inputs, before, strict=True)):
+        raise ContractError("an input was changed")
+    return out
+
+
+def check_chunks(run: Run, rows: Array, cuts: Sequence[int]) -> None:
+    """Refuse a kernel whose output depends on where the history was cut."""
+    whole, cut = run(rows, []), run(rows, cuts)
+    if whole.tobytes() != cut.tobytes():
+        raise ContractError(f"cut at bars {sorted(cuts)} bar {_first(whole, cut)} is another")
+
+
+def _first(one: Array, other: Array) -> int:
+    """Give the first bar at which two outputs differ, NaN being equal to NaN."""
+    return int(np.argmax(((one != other) & ~(np.isnan(one) & np.isnan(other))).any(axis=0)))
+
+
+def check_prefix(run: Run, rows: Array, other: Array, at: int) -> None:
+    """Refuse a kernel whose output before bar ``at`` changes when the bars from there on do."""
+    changed = rows.copy()
+    changed[:, at:] = other[:, at:]
+    before, after = (np.ascontiguousarray(run(one, [])[:, :at]) for one in (rows, changed))
+    if before.tobytes() != after.tobytes():
+        raise ContractError(f"bar {_first(before, after)} changes when bars from {at} on do: it looks ahead")
+
+
+def check_written(run: Run, rows: Array) -> None:
+    """Refuse a kernel that leaves a bar out, gives an infinite value, or another output the second time."""
+    out = run(rows, [])
+    if (out == _UNWRITTEN).any():
+        raise ContractError(f"bar {int(np.argmax((out == _UNWRITTEN).any(axis=0)))} is not written")
+    if np.isinf(out).any():
+        raise ContractError(f"bar {int(np.argmax(np.isinf(out).any(axis=0)))} is infinite")
+    again = run(rows, [])
+    if out.tobytes() != again.tobytes():
+        raise ContractError(f"run again, bar {_first(out, again)} is another")
+
+
+def check_warm_up(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
+    """Refuse a kernel that knows something before its warm-up is over, or nothing when it is."""
+    out, warm_up = run(random_rows(1, 0.0), []), entry.warm_up(parameters)
+    if not np.isnan(out[:, :warm_up]).all():
+        early = int(np.argmax(~np.isnan(out).all(axis=0)))
+        raise ContractError(f"bar {early} has a value; the warm-up is said to be {warm_up} bars")
+    if warm_up < BARS and not np.isfinite(out[:, warm_up]).any():
+        raise ContractError(f"bar {warm_up} has no value; the warm-up is said to be {warm_up} bars")
+
+
+def check_missing(run: Run) -> None:
+    """Refuse a kernel that makes a value out of missing bars."""
+    rows = random_rows(1, 0.0)
+    rows[:4] = math.nan
+    out = run(rows, [])
+    if not np.isnan(out).all():
+        raise ContractError(
+            f"bar {int(np.argmax(~np.isnan(out).all(axis=0)))} has a value, though all bars are missing"
+        )
+
+
+def check_bounds(run: Run) -> None:
+    """Refuse targets beyond full exposure, and a strategy that never has one."""
+    targets = run(random_rows(2, 0.1), [])
+    known = targets[np.isfinite(targets)]
+    if not len(known):
+        raise ContractError("there is no target at all")
+    if (np.abs(known) > 1).any():
+        raise ContractError(f"a target is {known[np.abs(known) > 1][0]:g}; allowed: -1 to +1")
+
+
+def check_sizing(entry: SizingRule, target: float, size: float, close: float, equity: float) -> None:
+    """Refuse a quantity that has not the sign of its target, is infinite, or is not the same again."""
+    given = f"target {target:g}, size {size:g}, close {close:g}, equity {equity:g}"
+    quantity = entry.kernel(target, size, close, equity)
+    if math.isinf(quantity):
+        raise ContractError(f"the quantity is infinite for {given}")
+    if not math.isnan(quantity) and np.sign(quantity) not in {0.0, np.sign(target)}:
+        raise ContractError(f"the quantity is {quantity:g} for {given}")
+    again = entry.kernel(target, size, close, equity)
+    if quantity != again and not (math.isnan(quantity) and math.isnan(again)):
+        raise ContractError(f"the quantity is {quantity:g}, then {again:g}, for {given}")
+
+
+def check_entry(entry: Any, rounds: int, seed: int = 0) -> Iterator[tuple[str, ContractError | None]]:
+    """Put one registered entry through all checks that apply to it.
+
+    Parameters
+    ----------
+    entry : Indicator, Strategy or SizingRule
+    rounds : int
+        Random parameters and series for each check.
+    seed : int
+
+    Yields
+    ------
+    (str, ContractError or None)
+        Name of the check, by `CHECKS`, and the first thing that breaks it.
+    """
+    rng = np.random.default_rng(seed)
+    checks = _sizing_checks(entry) if isinstance(entry, SizingRule) else _stage_checks(entry)
+    for name, check in checks.items():
+        broken = None
+        for _ in range(rounds):
+            try:
+                check(rng)
+            except ContractError as error:
+                broken = error
+                break
+        yield name, broken
+
+
+Check = Callable[[np.random.Generator], None]
+
+
+def _sizing_checks(entry: SizingRule) -> dict[str, Check]:
+    def bounds(rng: np.random.Generator) -> None:
+        target = float(rng.choice([-1.0, 0.0, 1.0, rng.uniform(-1, 1)]))
+        size, close, equity = (float(value) for value in np.exp(rng.uniform(-7, 14, 3)))
+        check_sizing(entry, target, size, close, equity)
+
+    return {"bounds": bounds}
+
+
+def _stage_checks(entry: Indicator | Strategy) -> dict[str, Check]:
+    def drawn(rng: np.random.Generator) -> tuple[Run, Array, tuple[float, ...]]:
+        parameters = random_parameters(rng, entry.parameters)
+        rows = random_rows(int(rng.integers(10_000)), float(rng.choice([0.0, 0.1])))
+        return kernel_run(entry, parameters), rows, parameters
+
+    def chunks(rng: np.random.Generator) -> None:
+        run, rows, _ = drawn(rng)
+        cuts = [*rng.integers(0, BARS, 4).tolist(), *rng.choice([511, 512, 513, 1_023, 1_024, 1_025], 2).tolist()]
+        check_chunks(run, rows, cuts)
+
+    def prefix(rng: np.random.Generator) -> None:
+        run, rows, _ = drawn(rng)
+        check_prefix(run, rows, random_rows(int(rng.integers(10_000, 20_000)), 0.1), int(rng.integers(1, BARS)))
+
+    def written(rng: np.random.Generator) -> None:
+        run, rows, _ = drawn(rng)
+        check_written(run, rows)
+
+    def warm_up(rng: np.random.Generator) -> None:
+        run, _, parameters = drawn(rng)
+        check_warm_up(entry, run, parameters)
+
+    def small(_: np.random.Generator) -> Run:
+        return kernel_run(entry, small_parameters(entry.parameters))
+
+    checks: dict[str, Check] = {
+        "chunks": chunks,
+        "prefix": prefix,
+        "written": written,
+        "warm_up": warm_up,
+        "missing": lambda rng: check_missing(small(rng)),
+    }
+    if isinstance(entry, Strategy):
+        checks["bounds"] = lambda rng: check_bounds(small(rng))
+    return checks
+
+
+def family(entry: Any) -> str:
+    """Give what an entry is: indicator, strategy or sizing."""
+    return _FAMILIES[type(entry)]

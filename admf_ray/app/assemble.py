@@ -41,6 +41,8 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     searched : bool
         Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
     """
+    if settings.strategy.name is None:
+        raise ConfigError(f"strategy.name: which strategy? allowed: {', '.join(STRATEGIES.names())}")
     strategy = STRATEGIES[settings.strategy.name]
     if settings.risk.sizing not in SIZINGS:
         raise ConfigError(f"risk.sizing: {unknown_name('sizing', settings.risk.sizing, SIZINGS.names())}")

@@ -148,7 +148,7 @@ class Range(_Section):
 class StrategySettings(_Section):
     """``strategy``: a registered name, its parameters, and the space that a search goes through."""
 
-    name: str = "sma_cross"
+    name: str | None = "sma_cross"
     params: Mapping[str, float] = {}
     space: Mapping[str, Range | Sequence[float] | float] = {}
 

@@ -125,6 +125,9 @@ def _import(path: Path, name: str) -> None:
 
 def _line(error: Exception, path: Path) -> int:
     """Give the line of a plugin at which it failed: of its kernel's code where a kernel does not compile."""
+    place = getattr(error, "loc", None)
+    if place is not None and place.filename == str(path):
+        return int(place.line)
     told = re.findall(rf'File "[^"]*{re.escape(path.name)}", line (\d+)', str(error))
     if told:
         return int(told[-1])

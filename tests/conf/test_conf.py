@@ -88,10 +88,10 @@ def test_users_bring_experiments_of_their_own(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "no experiment": ([], "experiment: none was chosen; allowed: +experiment=backtest"),
+    "no experiment": ([], "experiment: none was chosen: +experiment=NAME; allowed:\n  backtest      Simulate one"),
     "unknown experiment": (
         ["+experiment=walkfroward"],
-        "did you mean walkforward?); allowed: backtest, check_data, fingerprint",
+        "did you mean walkforward?); allowed: backtest, check_data, compare",
     ),
     "unknown group option": (
         ["+experiment=sweep", "strategy=foo"],
@@ -143,7 +143,7 @@ WRONG = {
     ),
     "true is no parameter": (["+experiment=backtest", "strategy.params.fast=true"], "strategy.params.fast: true and"),
     "several values": (["+experiment=sweep", "portfolio.cash=1,2"], "portfolio.cash=1,2: several values; allowed: one"),
-    "no plus": (["experiment=sweep"], "experiment: choose it with a plus: +experiment=backtest"),
+    "no plus": (["experiment=sweep"], "experiment: choose it with a plus: +experiment=NAME; allowed:\n  backtest"),
     "spaces": (["+experiment=sweep", "a b"], "an option cannot be read"),
     "no condition": (["+experiment=sweep", "search.constraints=['fast']"], "is a number; allowed: a comparison"),
     "division by 0": (["+experiment=sweep", "search.constraints=['1/0 < 2']"], "cannot be computed: division by zero"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import admf_ray
-from admf_ray.core.records import Boundary, Sizing
+from admf_ray.core.records import Boundary
 from admf_ray.engine.spec import AccountRules
 from admf_ray.optimize import Candidates, expand_grid, plan_search
 from admf_ray.optimize.walk_forward import buy_and_hold
@@ -117,7 +117,7 @@ def test_steps_beyond_the_test_chain_only_the_stitched_bars(sp500) -> None:
 
 def test_buy_and_hold_ignores_sizing_and_marks() -> None:
     bars = daily_bars([10.0, 10, 12, 15])
-    rules = AccountRules(cash=100, sizing=Sizing.FIXED_QUANTITY, size=1, boundary=Boundary.MARK)
+    rules = AccountRules(cash=100, sizing="fixed_quantity", size=1, boundary=Boundary.MARK)
     search = plan_search(bars, STRATEGIES["price_threshold"], Candidates.single({"threshold": 1.0}), rules)
     held = buy_and_hold(search, 0, 4)
     # 10 shares at the open of bar 1 (10), sold at the close of bar 3 (15).

@@ -16,6 +16,7 @@ SMALL = ["+experiment=walkforward", "cluster=serial", "strategy.space.fast=[10,2
 TABLES = ("candidates", "trials", "windows", "equity", "fills", "trades", "timings")
 FILES = {
     *("config.yaml", "data_report.json", "manifest.json", "status.json", "progress.jsonl", "summary.json"),
+    *("report.html", "run.log"),
     *(f"phases/discovery/{name}.parquet" for name in TABLES),
     "phases/discovery/fills.csv",
     *(f"best/w{window:02d}.yaml" for window in range(16)),

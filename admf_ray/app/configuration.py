@@ -25,6 +25,7 @@ from admf_ray.workflow.results import read_json
 __all__ = ["compose_settings", "config_directory", "experiment_lines", "experiments", "settings_yaml", "variant_yaml"]
 
 _FREE = ("strategy.params", "strategy.space")
+_OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "logging", "report")
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "logging": "console", "report": "html"}
 _RECHOSEN = {"windows": "rolling", **_ANEW}
@@ -206,3 +207,23 @@ def _moment(nanoseconds: int | None) -> str | None:
     if nanoseconds is None:
         return None
     return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="auto"))
+
+
+def differing_options(configs: Sequence[str]) -> dict[str, list[str]]:
+    """Give the options that are not the same in all of these configurations (YAML), with the value in each.
+
+    Where something ran, and how it was shown, is left out.
+    """
+    flat = [dict(_options(OmegaConf.to_container(OmegaConf.create(text)))) for text in configs]
+    names = dict.fromkeys(name for options in flat for name in options)
+    shown = {name: [str(options.get(name, "-")) for options in flat] for name in names}
+    return {name: values for name, values in shown.items() if len(set(values)) > 1}
+
+
+def _options(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(values, Mapping) and values:
+        for name, value in values.items():
+            if path or name not in _OF_PLACE:
+                yield from _options(value, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, values

@@ -75,7 +75,7 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     Parameters
     ----------
     run : RunResult
-        With a directory.
+        Of a walk-forward, with a directory.
     search : Search
         On bars that continue those of the run.
     windows : sequence of Window
@@ -84,18 +84,15 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     Raises
     ------
     ConfigError
-        Where the run is no walk-forward, or had other candidates or windows.
+        Where the run had other candidates or windows.
     DataError
         Where the bars do not continue those of the run.
     """
     assert run.directory is not None
-    if not {"trials", "windows", "equity"} <= set(run.tables):
-        raise ConfigError(f"run: '{run.directory}' is no walk-forward; allowed: a run of +experiment=walkforward")
     _check_bars(run, search.bars)
     if fingerprint_frame(run.candidates) != fingerprint_frame(candidates_frame(search.candidates)):
         raise ConfigError(
-            f"strategy: its candidates are not those of '{run.directory.name}'; allowed: the strategy, space and "
-            "constraints of the run that is extended"
+            f"strategy: its candidates are not those of '{run.directory.name}'; allowed: the same strategy"
         )
     bounds = np.array([[getattr(window, name) for name in _SPANS] for window in windows])
     before = np.searchsorted(search.bars.known_at, run.windows.select(_SPANS).to_numpy())

@@ -1,17 +1,24 @@
 """``+experiment=walkforward``: search on rolling windows, test on what follows."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import Console
 
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, cut_windows, doubts, window_spans
+from admf_ray.app.configuration import differing_options, settings_yaml
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
-from admf_ray.optimize import check_memory
+from admf_ray.data import Window
+from admf_ray.errors import ConfigError
+from admf_ray.optimize import Search, check_memory
 from admf_ray.report import print_walk_forward
 from admf_ray.workflow import RunResult, load_run
 from admf_ray.workflow.discovery import run_walk_forward
-from admf_ray.workflow.extension import earlier_run
+from admf_ray.workflow.extension import Earlier, earlier_run
+from admf_ray.workflow.results import read_text
 
 __all__ = ["compute", "run"]
 
@@ -20,7 +27,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     """Run the walk-forward of these settings on bars; with ``run`` extend that run by the windows it has not."""
     search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
     check_memory(search, len(windows))
-    earlier = earlier_run(load_run(settings.run), search, windows) if settings.run is not None else None
+    earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
     return run_search(
         settings,
         bars,
@@ -28,6 +35,17 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
         observer,
         lambda executor, observe: run_walk_forward(search, windows, settings.choice, executor, observe, earlier),
     )
+
+
+def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Window]) -> Earlier:
+    """Take over a run that differs in its data only."""
+    earlier = load_run(run)
+    for name, (then, now) in differing_options([read_text(run / "config.yaml"), settings_yaml(settings)]).items():
+        if not name.startswith(("data.", "plugins")):
+            raise ConfigError(
+                f"{name}: {now} is not the {then} of '{run.name}'; allowed: what the run has that is extended"
+            )
+    return earlier_run(earlier, search, windows)
 
 
 def run(settings: Settings, console: Console) -> int:

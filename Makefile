@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 UV_VERSION := 0.13.8
 
-.PHONY: setup walkforward test lint format benchmark slow chaos peers coverage lock clean
+.PHONY: setup walkforward test lint format benchmark slow chaos peers pythons picture coverage lock clean
 
 walkforward: $(VENV)/run.stamp
 	$(BIN)/python -m admf_ray.launch +experiment=walkforward
@@ -32,6 +32,16 @@ benchmark: $(VENV)/test.stamp
 # pytest exits 5 where no test carries the marker.
 slow chaos peers: $(VENV)/test.stamp
 	$(PYTEST) -m $@ || test $$? -eq 5
+
+# The suite on every Python that is declared and installed, each in a .venv of its own.
+pythons:
+	set -e; for version in 3.11 3.12 3.13; do \
+		if python$$version --version >/dev/null 2>&1; then $(MAKE) test PYTHON=python$$version VENV=.venv-$$version; \
+		else echo "no python$$version on this machine: not tested"; fi; \
+	done
+
+picture: $(VENV)/test.stamp
+	$(BIN)/python notebooks/picture.py
 
 coverage: $(VENV)/test.stamp
 	NUMBA_DISABLE_JIT=0 $(BIN)/coverage run -m pytest

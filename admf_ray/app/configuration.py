@@ -159,6 +159,11 @@ def _wording(error: Exception) -> str:
         return f"{'.'.join(path[: depth + 1])}: {wrong}"
     if "viable alternative" in text.lower() or "LexerNoViable" in text:
         return f"an option cannot be read ({' '.join(text.split())}); allowed: option=value, quoted where it has spaces"
+    if match := re.search(r"In '([^']+)': ConfigTypeError .*Cannot merge", text, flags=re.DOTALL):
+        return (
+            f"{match[1]}: a list or a number stands where the defaults have options below a name, such as low, high "
+            "and step; allowed: a space of its own, after 'defaults: [override /strategy: custom]' in that file"
+        )
     if match := re.search(r"Cannot find primary config '([^']+)'", text):
         return f"--config-name: there is no configuration '{match[1]}' in the directories that are searched"
     if match := re.search(r"(?:In '[^']*': )?Could not find '([^']+)/([^'/]+)'", text):

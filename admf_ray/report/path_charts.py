@@ -104,8 +104,8 @@ def equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequence
     return Chart(
         "equity",
         "Equity",
-        "Chained over the tests, beside one position bought at the first bar and sold at the last, at the same costs; "
-        "logarithmic. Vertical lines are borders of windows.",
+        "Beside one position bought at the first bar and sold at the last, at the same costs; logarithmic."
+        + (" The tests are chained; vertical lines are borders of windows." if borders else ""),
         [_line(name, values, colour, width) for name, values, colour, width in paths],
         {
             "height": 430,

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from admf_ray.app.configuration import compose_settings, config_directory, experiments
 from admf_ray.app.dispatch import COMMANDS
 from admf_ray.app.settings import Settings, parse_settings
+from admf_ray.errors import ConfigError
 from admf_ray.launch import main
 from admf_ray.strategies import STRATEGIES
 
@@ -85,6 +86,20 @@ def test_users_bring_experiments_of_their_own(tmp_path: Path) -> None:
     )
     settings = compose_settings(["+experiment=mine"], config_dir=str(tmp_path))
     assert (settings.experiment, settings.search.objective) == ("sweep", "calmar")
+
+
+def test_an_experiment_may_search_a_space_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    mine = tmp_path / "experiment" / "mine.yaml"
+    space = "experiment: sweep\nstrategy:\n  name: sma_cross\n  space:\n    fast: [5, 10]\n"
+    mine.write_text(f"# @package _global_\ndefaults:\n  - override /strategy: custom\n{space}")
+    settings = compose_settings(["+experiment=mine"], config_dir=str(tmp_path))
+    assert dict(settings.strategy.space) == {"fast": [5, 10]}
+    mine.write_text(f"# @package _global_\n{space}")
+    with pytest.raises(
+        ConfigError, match=r"experiment/mine: a list or a number stands where .*override /strategy: cus"
+    ):
+        compose_settings(["+experiment=mine"], config_dir=str(tmp_path))
 
 
 WRONG = {

@@ -11,6 +11,7 @@ from admf_ray.app.assemble import load_data, open_executor
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
+from admf_ray.errors import first_line
 from admf_ray.logs import LOGGER, file_log, log_record
 from admf_ray.plugins import active_plugins
 from admf_ray.report import ProgressView, print_data, print_findings, run_page
@@ -65,12 +66,14 @@ def run_phase(
 def open_run(settings: Settings) -> Iterator[RunDirectory]:
     """Make the run directory of these settings, with its log file."""
     assert settings.run_root is not None
-    run, log = (
-        RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings)),
-        settings.logging,
-    )
+    run = RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings))
+    log = settings.logging
     with run, file_log(run.path / "run.log", log.level, log.rotation, log.kept):
-        yield run
+        try:
+            yield run
+        except BaseException as error:
+            LOGGER.error("%s: %s", type(error).__name__, first_line(error))
+            raise
 
 
 def _telling(observer: Observer | None) -> Observer:

@@ -77,15 +77,15 @@ SIZING = types.float64(
 )
 
 
-def compiled(signature: Any) -> Callable[[Function], Function]:
-    """Compile a kernel for exactly one signature, cached on disk.
+def compiled(signature: Any, cache: bool = True) -> Callable[[Function], Function]:
+    """Compile a kernel for exactly one signature, cached on disk unless said otherwise.
 
     Floating-point semantics stay IEEE: neither ``fastmath`` nor ``parallel``, so that a result does not depend on who
     computed it.
     """
 
     def decorate(function: Function) -> Function:
-        return cast(Function, njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+        return cast(Function, njit(signature, cache=cache, nogil=True, error_model="numpy")(function))
 
     return decorate
 

@@ -93,7 +93,8 @@ class WindowPlan:
     def newest(self, bars: Bars) -> Window:
         """Give the window that is being traded at the end of the series: the last one whose train span is complete.
 
-        Its test span holds the bars there are so far, none at all where the next bar is its first.
+        Its test span holds the bars there are so far, none at all where the next bar is its first; it ends before the
+        series where steps are longer than tests and the next one has not begun.
 
         Raises
         ------
@@ -106,7 +107,8 @@ class WindowPlan:
             start, train_stop, test_start, test_stop = positions
             if not axis.is_covered(train_stop) or not axis.is_covered(test_start):
                 break
-            found = Window(index, axis.index(start), axis.index(train_stop), axis.index(test_start), len(bars))
+            stop = min(axis.index(test_stop), len(bars))
+            found = Window(index, axis.index(start), axis.index(train_stop), axis.index(test_start), stop)
         if found is None:
             raise ConfigError(self._too_long(bars, train_stop, test_start, test_stop))
         return found

@@ -76,54 +76,63 @@ INDICATORS.add(
 def deviation(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
     """Write the standard deviation (ddof 0) of the newest ``params[0]`` values.
 
-    NaN before the window is full and while it holds a missing value. State: mean and sum of squares around it of the
-    known values in the window, how many they are, and the highest sum of squares since it was last made anew. It is
-    made anew from the window at every absolute bar index divisible by 512, and where it has shrunk to a hundredth, so
-    that its relative error stays near 1e-11 whatever came before.
+    NaN before the window is full and while it holds a missing value. State: an origin, mean and sum of squares of the
+    known values in the window relative to it, how many they are, and the highest sum of squares since all this was made
+    anew. That is done from the window at every absolute bar index divisible by 512, and where the sum has shrunk to a
+    hundredth. Differences to a value of the window lose nothing, so errors are relative to the spread and not to the
+    level of the values.
     """
     row = rows[0]
     period = int(params[0])
-    mean = state[0]
-    squares = state[1]
-    known = state[2]
-    highest = state[3]
+    origin = state[0]
+    mean = state[1]
+    squares = state[2]
+    known = state[3]
+    highest = state[4]
     for t in range(start, stop):
         if t >= period:
             leaving = matrix[row, t - period]
             if not math.isnan(leaving):
                 known -= 1.0
                 if known > 0.0:
-                    gap = leaving - mean
+                    gap = leaving - origin - mean
                     mean -= gap / known
-                    squares -= gap * (leaving - mean)
+                    squares -= gap * (leaving - origin - mean)
         value = matrix[row, t]
         if not math.isnan(value):
+            if known == 0.0:
+                origin = value
+                mean = 0.0
+                squares = 0.0
+                highest = 0.0
             known += 1.0
-            gap = value - mean
+            gap = value - origin - mean
             mean += gap / known
-            squares += gap * (value - mean)
+            squares += gap * (value - origin - mean)
         highest = max(highest, squares)
-        if t % _RESYNCHRONIZE == 0 or known <= 1.0 or squares < _SHRUNK * highest:
+        if t % _RESYNCHRONIZE == 0 or squares < _SHRUNK * highest:
             first = max(t - period + 1, 0)
-            # Around a value of the window, so that equal values have a deviation of exactly 0.
-            origin = value if not math.isnan(value) else mean
             total = 0.0
             known = 0.0
             for u in range(first, t + 1):
-                if not math.isnan(matrix[row, u]):
-                    total += matrix[row, u] - origin
+                other = matrix[row, u]
+                if not math.isnan(other):
+                    if known == 0.0:
+                        origin = other
+                    total += other - origin
                     known += 1.0
-            mean = origin + total / known if known > 0.0 else 0.0
+            mean = total / known if known > 0.0 else 0.0
             squares = 0.0
             for u in range(first, t + 1):
                 if not math.isnan(matrix[row, u]):
-                    squares += (matrix[row, u] - mean) ** 2
+                    squares += (matrix[row, u] - origin - mean) ** 2
             highest = squares
         out[0, t] = math.sqrt(squares / period) if known == period else math.nan
-    state[0] = mean
-    state[1] = squares
-    state[2] = known
-    state[3] = highest
+    state[0] = origin
+    state[1] = mean
+    state[2] = squares
+    state[3] = known
+    state[4] = highest
 
 
 INDICATORS.add(
@@ -134,7 +143,7 @@ INDICATORS.add(
         inputs=1,
         outputs=("deviation",),
         kernel=deviation,
-        state_size=lambda params: 4,
+        state_size=lambda params: 5,
         warm_up=lambda params: int(params[0]) - 1,
         convergence=lambda params: int(params[0]) - 1,
         source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7: the population's; updated as in Welford, Note "

@@ -8,8 +8,8 @@ A plugin file imports its tools from here::
     def momentum(matrix, rows, session, params, state, start, stop, out):
         ...
 
-Its source travels to the workers as text. There it is written to a file named by its content, so that compiled code is
-cached and never stale, and imported.
+Its source travels to the workers as text, is written to a file there and imported. Its kernels are compiled in every
+process: what they are made of is never older than the run.
 """
 
 from admf_ray.core.parameters import Parameter

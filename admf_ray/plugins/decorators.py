@@ -83,9 +83,9 @@ def strategy(
                 inputs=tuple(inputs),
                 kernel=kernel,
                 constraints=tuple(constraints),
-                state_size=_bars(state_size),
-                warm_up=_bars(warm_up),
-                convergence=_bars(warm_up if convergence is None else convergence),
+                state_size=_bars("state_size", state_size, parameters),
+                warm_up=_bars("warm_up", warm_up, parameters),
+                convergence=_bars("convergence", warm_up if convergence is None else convergence, parameters),
                 source=source,
             ),
         )
@@ -127,9 +127,9 @@ def indicator(
                 inputs=inputs,
                 outputs=tuple(outputs) or (function.__name__,),
                 kernel=kernel,
-                state_size=_bars(state_size),
-                warm_up=_bars(warm_up),
-                convergence=_bars(warm_up if convergence is None else convergence),
+                state_size=_bars("state_size", state_size, parameters),
+                warm_up=_bars("warm_up", warm_up, parameters),
+                convergence=_bars("convergence", warm_up if convergence is None else convergence, parameters),
                 source=source,
             ),
         )
@@ -152,8 +152,14 @@ def _compiled(function: Kernel, signature: Any, arguments: Sequence[str], family
             f"{family} '{function.__name__}' takes {len(given)} arguments ({', '.join(given)}); "
             f"allowed: {len(arguments)} ({', '.join(arguments)})"
         )
-    return compiled(signature)(function)
+    # Numbers and helpers from elsewhere are frozen into a kernel, and a cache on disk would not see them change.
+    return compiled(signature, cache=False)(function)
 
 
-def _bars(count: Bars) -> Callable[[tuple[float, ...]], int]:
-    return count if callable(count) else lambda params: count
+def _bars(what: str, count: Bars, parameters: Sequence[Parameter]) -> Callable[[tuple[float, ...]], int]:
+    """Give a function of the parameters, tried on their defaults."""
+    function = count if callable(count) else lambda params: count
+    bars = function(tuple(float(parameter.default) for parameter in parameters))
+    if not isinstance(bars, int) or bars < 0:
+        raise ConfigError(f"{what} is {bars!r}; allowed: a whole number from 0 on, or a function that gives one")
+    return function

@@ -12,9 +12,9 @@ from typing import Any
 
 from admf_ray.core.registry import Registry
 from admf_ray.errors import AdmfError, ConfigError, first_line
-from admf_ray.fingerprint import cache_directory, fingerprint_value
+from admf_ray.fingerprint import cache_directory
 from admf_ray.plugins.decorators import collecting
-from admf_ray.plugins.source import Plugin, imported_versions
+from admf_ray.plugins.source import Plugin, check_imports
 
 __all__ = ["activate", "active_entries", "active_plugins"]
 
@@ -86,8 +86,8 @@ def activate(plugins: Sequence[Plugin]) -> None:
 
 def _load(plugin: Plugin) -> tuple[Registered, ...]:
     """Import a plugin; give what it offers, with file and line."""
-    versions = imported_versions(plugin)
-    key = fingerprint_value([plugin.name, plugin.sha256, versions])[:16]
+    check_imports(plugin)
+    key = plugin.sha256[:16]
     path = cache_directory() / "plugins" / key / f"{plugin.name}.py"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,16 +9,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from admf_ray.errors import ConfigError, first_line
 
-__all__ = ["ENTRY_POINTS", "Plugin", "find_plugins", "imported_versions", "plugin_file"]
+__all__ = ["ENTRY_POINTS", "Plugin", "check_imports", "find_plugins", "plugin_file"]
 
 ENTRY_POINTS = "admf_ray.plugins"
 """Group of the entry points by which installed packages offer plugins."""
 
 _INSTALLED = {"site-packages", "dist-packages"}
+_ONE_FILE = "allowed: a plugin is one file that imports installed packages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +93,18 @@ def _locate(name: str) -> Path:
     return Path(spec.origin)
 
 
-def imported_versions(plugin: Plugin) -> dict[str, str]:
-    """Give the versions of what a plugin imports beside Python and the platform; refuse what would not travel.
+def check_imports(plugin: Plugin) -> None:
+    """Refuse imports that would not travel: what workers have is Python, the platform and installed packages.
 
-    Code of other files is inlined into its kernels without numba noticing their edits: installed packages have a
-    version that tells, files beside the plugin have not.
+    Raises
+    ------
+    ConfigError
+        With the line.
     """
     try:
         tree = ast.parse(plugin.source)
-    except SyntaxError as error:
-        raise ConfigError(f"plugins: {plugin.origin}:{error.lineno}: {error.msg}") from None
-    versions = {}
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"plugins: {plugin.origin}:{getattr(error, 'lineno', 1)}: {first_line(error)}") from None
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -111,33 +112,27 @@ def imported_versions(plugin: Plugin) -> dict[str, str]:
             case ast.ImportFrom(level=0, module=str() as module):
                 roots = [module.partition(".")[0]]
             case ast.ImportFrom(lineno=line):
-                raise ConfigError(
-                    f"plugins: {plugin.origin}:{line}: a relative import; allowed: a plugin is one file that imports "
-                    "installed packages"
-                )
+                raise ConfigError(f"plugins: {plugin.origin}:{line}: a relative import; {_ONE_FILE}")
             case _:
                 continue
         for root in roots:
-            if root not in sys.stdlib_module_names and root != "admf_ray" and (spec := _spec(root)) is not None:
-                if spec.origin is not None and not _INSTALLED & set(Path(spec.origin).parts):
-                    raise ConfigError(
-                        f"plugins: {plugin.origin}:{node.lineno}: imports '{root}' from {spec.origin}, which workers "
-                        "do not have; allowed: a plugin is one file that imports installed packages"
-                    )
-                versions[root] = _version(root)
-    return versions
+            for place in _strange_places(root):
+                raise ConfigError(
+                    f"plugins: {plugin.origin}:{node.lineno}: imports '{root}' from {place}, which workers do not "
+                    f"have; {_ONE_FILE}"
+                )
 
 
-def _spec(root: str) -> Any:
+def _strange_places(root: str) -> list[str]:
+    """Give where a module is found, if that is neither Python's own place nor one of installed packages."""
+    if root in sys.stdlib_module_names or root == "admf_ray":
+        return []
     try:
-        return importlib.util.find_spec(root)
+        spec = importlib.util.find_spec(root)
     except ValueError:
-        return None
-
-
-def _version(root: str) -> str:
-    try:
-        return importlib.metadata.version(root)
-    except importlib.metadata.PackageNotFoundError:
-        packages = importlib.metadata.packages_distributions().get(root, [])
-        return ",".join(importlib.metadata.version(package) for package in packages)
+        return []
+    if spec is None:
+        return []
+    # A folder without __init__.py has places to search instead of an origin.
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    return [place for place in places if place and not _INSTALLED & set(Path(place).parts)]

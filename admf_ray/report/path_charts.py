@@ -9,7 +9,7 @@ from admf_ray.report.definitions import FIGURES
 from admf_ray.report.page import SIGNED, Chart, extremes, plain_numbers, times
 from admf_ray.workflow.performance import EquityPath, Performance
 
-__all__ = ["COLOURS", "equity_chart", "path_charts", "return_charts"]
+__all__ = ["COLOURS", "path_charts", "return_charts"]
 
 COLOURS = {"own": "#2e86c1", "benchmark": "#95a5a6", "matched": "#af7ac5"}
 _POINTS = 3_000
@@ -32,7 +32,7 @@ def path_charts(performance: Performance, series: dict[str, Any]) -> list[Chart]
     held = np.convolve(position != 0.0, np.ones(performance.rolling_bars), "full")[: len(position)]
     held /= np.minimum(np.arange(len(position)) + 1, performance.rolling_bars)
     return [
-        equity_chart(
+        _equity_chart(
             [
                 ("strategy", own.equity[shown], COLOURS["own"], 1.8),
                 ("buy and hold", benchmark.equity[shown], COLOURS["benchmark"], 1.3),
@@ -92,7 +92,7 @@ def path_charts(performance: Performance, series: dict[str, Any]) -> list[Chart]
     ]
 
 
-def equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequence[str]) -> Chart:
+def _equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequence[str]) -> Chart:
     """Draw equity paths over the shared time, on a logarithmic axis, with borders of windows.
 
     Parameters

@@ -145,11 +145,10 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
     refitted = f"window {today.window}, trained from {_day(today.train_start)} to before {_day(today.train_stop)}"
     if today.train is not None:
         refitted += f" ({figure_text('sharpe', today.train['sharpe'])} Sharpe in training, so too good)"
-    if today.target is None:
-        target = "none"
-    else:
-        target = f"{today.target:g}, since {_day(today.since)}" if today.since is not None else f"{today.target:g}"
-    if today.order == 0.0:
+    target = "none" if today.since is None else f"{today.target:g}, since {_day(today.since)}"
+    if today.state != "testing":
+        order = "none: an order is first decided at the close of the first test bar of a window"
+    elif today.order == 0.0:
         order = f"none, {today.position:g} held"
     else:
         side, shares = ("buy" if today.order > 0 else "sell"), abs(today.order)
@@ -157,11 +156,11 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
         value = f"about {shares * today.close:,.2f}"
         after = today.position + (today.order if today.fill == "next_open" else 0.0)
         order = f"{side} {shares:g} {today.symbol} {fills}, {value}; then {after:g} held"
-    account = (
-        f"new, {today.equity:,.2f}: the first test bar of this window is still to come"
-        if today.is_new
-        else f"{today.equity:,.2f}, begun with the test on {_day(today.test_start)}"
-    )
+    account = {
+        "before": f"{today.equity:,.2f}, begins with the next bar: the first test bar of this window is still to come",
+        "testing": f"{today.equity:,.2f}, begun with the test on {_day(today.test_start)}",
+        "after": f"{today.equity:,.2f}: the test of this window is over, the next window has not begun",
+    }[today.state]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, text in (
         ("as of", f"{when}, {today.symbol} closed at {today.close:,.2f}"),

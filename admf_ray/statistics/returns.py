@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,17 @@ Array = npt.NDArray[np.float64]
 def per_bar_returns(equity: Array, initial: float) -> Array:
     """Give equity / previous equity - 1, the first from the initial equity; 0 once all is lost.
 
+    Parameters
+    ----------
+    equity : float64 array, shape [bar]
+        In money.
+    initial : float
+        Before the first bar.
+
+    Returns
+    -------
+    float64 array, shape [bar]
+
     Examples
     --------
     >>> per_bar_returns(np.array([110.0, 99.0]), 100.0).round(12).tolist()
@@ -34,7 +45,19 @@ def per_bar_returns(equity: Array, initial: float) -> Array:
 
 
 def drawdown(equity: Array, initial: float) -> Array:
-    """Give equity / running peak - 1, at most 0; the peak starts at the initial equity."""
+    """Give equity / running peak - 1, at most 0; the peak starts at the initial equity.
+
+    Parameters
+    ----------
+    equity : float64 array, shape [bar]
+        In money.
+    initial : float
+        Before the first bar.
+
+    Returns
+    -------
+    float64 array, shape [bar]
+    """
     return np.asarray(equity / np.maximum.accumulate(np.maximum(equity, initial)) - 1.0)
 
 
@@ -99,17 +122,32 @@ def rolling_sharpe(returns: Array, bars: int, periods: float, risk_free: float) 
     sharpe, volatility = np.full(len(returns), math.nan), np.full(len(returns), math.nan)
     if len(returns) < bars:
         return sharpe, volatility
-    views = np.lib.stride_tricks.sliding_window_view(returns, bars)
-    # In pieces: the deviation of a view makes a copy of it as large as all windows together.
-    for first in range(0, len(views), 1_024):
-        part = views[first : first + 1_024]
-        deviation = part.std(axis=1, ddof=1)
-        place = slice(bars - 1 + first, bars - 1 + first + len(part))
-        volatility[place] = deviation * math.sqrt(periods)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (part.mean(axis=1) - risk_free) / deviation * math.sqrt(periods)
-        sharpe[place] = np.where(deviation > 1e-12 * np.abs(part).max(axis=1), ratio, math.nan)
+    sums = np.concatenate([[0.0], np.cumsum(returns)])
+    raw_sums = np.concatenate([[0.0], np.cumsum(returns * returns)])
+    total, raw = sums[bars:] - sums[:-bars], raw_sums[bars:] - raw_sums[:-bars]
+    deviation = np.sqrt(_centred(total, raw, bars) / (bars - 1))
+    volatility[bars - 1 :] = deviation * math.sqrt(periods)
+    mean = total / bars - risk_free
+    annual = math.sqrt(periods)
+    np.divide(mean * annual, deviation, out=sharpe[bars - 1 :], where=deviation > 0.0)
     return sharpe, volatility
+
+
+def _centred(total: Any, raw: Any, count: int) -> Any:
+    """Give the sum of squares around the mean; 0 where it is at most 1e-12 of that around 0 (SEMANTICS 5).
+
+    Parameters
+    ----------
+    total, raw : float or float64 array
+        Sum and sum of squares of ``count`` values.
+    """
+    centred = raw - total * total / count
+    return np.where(centred > 1e-12 * raw, centred, 0.0)
+
+
+def _spread(values: Array) -> float:
+    """Give the sum of squares around the mean, 0 for values that do not move."""
+    return float(_centred(values.sum(), values @ values, len(values)))
 
 
 def volatility_matched(returns: Array, benchmark: Array, risk_free: float) -> Array:
@@ -127,12 +165,17 @@ def volatility_matched(returns: Array, benchmark: Array, risk_free: float) -> Ar
     Returns
     -------
     float64 array, shape [bar]
-        NaN where the benchmark does not move.
+        NaN where the benchmark does not move; 0 once leverage has lost everything.
     """
-    deviation = float(benchmark.std(ddof=1)) if len(benchmark) > 1 else 0.0
-    if not deviation > 0.0:
+    moves = _spread(benchmark) if len(benchmark) > 1 else 0.0
+    if moves == 0.0:
         return np.full(len(returns), math.nan)
-    return np.asarray(risk_free + float(returns.std(ddof=1)) / deviation * (benchmark - risk_free))
+    matched = risk_free + math.sqrt(_spread(returns) / moves) * (benchmark - risk_free)
+    lost = np.flatnonzero(matched <= -1.0)
+    if len(lost):
+        matched[lost[0]] = -1.0
+        matched[lost[0] + 1 :] = 0.0
+    return np.asarray(matched)
 
 
 def relative(returns: Array, benchmark: Array, periods: float, risk_free: float) -> dict[str, float]:
@@ -169,16 +212,15 @@ def relative(returns: Array, benchmark: Array, periods: float, risk_free: float)
     if len(returns) < 2:
         return found
     own, other = returns - risk_free, benchmark - risk_free
-    centred = other - other.mean()
-    spread = float(centred @ centred)
-    if spread > 1e-12 * float(other @ other):
-        found["beta"] = float(centred @ (own - own.mean())) / spread
+    moves, own_moves = _spread(benchmark), _spread(returns)
+    if moves > 0.0:
+        together = float((other - other.mean()) @ (own - own.mean()))
+        found["beta"] = together / moves
         found["alpha"] = float(own.mean() - found["beta"] * other.mean()) * periods
-        deviations = float(own.std()) * float(other.std())
-        if deviations > 0.0:
-            found["correlation"] = spread * found["beta"] / len(own) / deviations
+        if own_moves > 0.0:
+            found["correlation"] = together / math.sqrt(moves * own_moves)
     active = returns - benchmark
-    found["tracking_error"] = float(active.std(ddof=1)) * math.sqrt(periods)
+    found["tracking_error"] = math.sqrt(_spread(active) / (len(active) - 1) * periods)
     if found["tracking_error"] > 0.0:
         found["information_ratio"] = float(active.mean()) * periods / found["tracking_error"]
     found["matched_cagr"] = _growth(volatility_matched(returns, benchmark, risk_free), periods)
@@ -187,9 +229,5 @@ def relative(returns: Array, benchmark: Array, periods: float, risk_free: float)
 
 
 def _growth(returns: Array, periods: float) -> float:
-    """Give the compounded growth a year; -1 where leverage lost everything."""
-    if np.isnan(returns).any():
-        return math.nan
-    if (returns <= -1.0).any():
-        return -1.0
+    """Give the compounded growth a year."""
     return float(np.prod(1.0 + returns) ** (periods / len(returns))) - 1.0

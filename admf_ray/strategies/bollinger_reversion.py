@@ -1,4 +1,7 @@
-"""Reversion to the middle of Bollinger bands: buy below the lower band, sell at the average."""
+"""Reversion to the middle of Bollinger bands: buy below the lower band, sell at the average.
+
+What is held between the two depends on the last crossing, however long ago: the convergence is that of the indicators.
+"""
 
 import math
 from typing import Any
@@ -15,14 +18,18 @@ __all__ = ["bollinger_reversion"]
 def bollinger_reversion(
     matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any
 ) -> None:
-    """Target 1 from a close below the lower band until one at or above the average, else 0; NaN while unknown."""
+    """Target 1 from a close below the lower band until one at or above the average, else 0; NaN while unknown.
+
+    Equal closes have no bands: there it holds.
+    """
     for s in range(rows.shape[0]):
         for t in range(start, stop):
             close = matrix[rows[s, 0], t]
             middle = matrix[rows[s, 1], t]
-            lower = middle - params[1] * matrix[rows[s, 2], t]
-            state[s] = held_until(state[s], close, lower, middle)
-            out[s, t] = state[s] if lower == lower else math.nan
+            deviation = matrix[rows[s, 2], t]
+            if deviation > 0.0:
+                state[s] = held_until(state[s], close, middle - params[1] * deviation, middle)
+            out[s, t] = state[s] if deviation == deviation else math.nan
 
 
 STRATEGIES.add(

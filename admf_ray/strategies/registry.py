@@ -35,7 +35,7 @@ class Strategy:
     warm_up : callable of (parameters) -> int
         Bars before the first target.
     convergence : callable of (parameters) -> int
-        Bars after which the target no longer depends on where the series began.
+        Bars after which the indicators that the target is made of no longer depend on where the series began.
     scope : {"symbol", "panel"}
         Whether each symbol is decided by itself.
     source : str

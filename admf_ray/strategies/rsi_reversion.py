@@ -1,4 +1,7 @@
-"""Reversion of the relative strength index: buy when it is oversold, sell when it has recovered."""
+"""Reversion of the relative strength index: buy when it is oversold, sell when it has recovered.
+
+What is held between the two depends on the last crossing, however long ago: the convergence is that of the indicator.
+"""
 
 import math
 from typing import Any

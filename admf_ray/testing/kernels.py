@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray.core.bars import FIELDS, Bars
-from admf_ray.core.parameters import Parameter
-from admf_ray.errors import ContractError
+from admf_ray.core.parameters import satisfied
+from admf_ray.errors import ContractError, first_line
 from admf_ray.indicators import INDICATORS, Indicator, Key, compute_hub, plan_keys
 from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
@@ -32,6 +32,7 @@ __all__ = [
     "check_written",
     "family",
     "kernel_run",
+    "obeys",
     "random_parameters",
     "random_rows",
     "small_parameters",
@@ -45,13 +46,15 @@ CHECKS = {
     "prefix": "outputs up to a bar do not change when later bars do: no look-ahead",
     "written": "every bar is written, with a number or NaN, and again the same",
     "warm_up": "nothing is known before the warm-up, something at its end",
-    "missing": "only missing bars give no value",
+    "missing": "missing bars give no value where there are no others, and spoil none for ever",
     "bounds": "targets lie in [-1, +1]; quantities have the sign of the target and none for target 0",
 }
 """What each check means."""
 
 _UNWRITTEN = -12345.0
 _LONGEST = 600
+_TRIES = 1_000
+_GAP = slice(100, 110)
 _FAMILIES = {Indicator: INDICATORS.family, Strategy: STRATEGIES.family, SizingRule: SIZINGS.family}
 _DAY = 86_400 * 10**9
 
@@ -76,21 +79,37 @@ def random_rows(seed: int, missing: float) -> Array:
     return rows
 
 
-def random_parameters(rng: np.random.Generator, parameters: Sequence[Parameter]) -> tuple[float, ...]:
-    """Give parameters within bounds, short enough that the series outlives the warm-up."""
-    values = []
-    for parameter in parameters:
-        high = min(parameter.high, max(parameter.low, _LONGEST))
-        if parameter.kind == "int":
-            values.append(float(rng.integers(int(parameter.low), int(high) + 1)))
-        else:
-            values.append(float(rng.uniform(parameter.low, high)))
-    return tuple(values)
+def random_parameters(rng: np.random.Generator, entry: Indicator | Strategy) -> tuple[float, ...]:
+    """Give parameters within bounds and constraints, short enough that the series outlives the warm-up.
+
+    Raises
+    ------
+    ContractError
+        Where none are found that obey the constraints.
+    """
+    for _ in range(_TRIES):
+        values = []
+        for parameter in entry.parameters:
+            high = min(parameter.high, max(parameter.low, _LONGEST))
+            if parameter.kind == "int":
+                values.append(float(rng.integers(int(parameter.low), int(high) + 1)))
+            else:
+                values.append(float(rng.uniform(parameter.low, high)))
+        if obeys(entry, values):
+            return tuple(values)
+    raise ContractError(f"{_TRIES} random parameter sets within bounds break its constraints")
 
 
-def small_parameters(parameters: Sequence[Parameter]) -> tuple[float, ...]:
-    """Give small parameters, within bounds, so that most bars have a value."""
-    return tuple(min(one.high, max(one.low, 5.0 + index)) for index, one in enumerate(parameters))
+def small_parameters(entry: Indicator | Strategy) -> tuple[float, ...]:
+    """Give small parameters, within bounds and constraints, so that most bars have a value; else the defaults."""
+    small = tuple(min(one.high, max(one.low, 5.0 + index)) for index, one in enumerate(entry.parameters))
+    return small if obeys(entry, small) else tuple(float(one.default) for one in entry.parameters)
+
+
+def obeys(entry: Indicator | Strategy, values: Sequence[float]) -> bool:
+    """Say whether parameters obey an entry's own constraints."""
+    columns = {one.name: np.array([value]) for one, value in zip(entry.parameters, values, strict=True)}
+    return all(satisfied(constraint, columns)[0] for constraint in getattr(entry, "constraints", ()))
 
 
 def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Run:
@@ -197,8 +216,8 @@ def check_warm_up(entry: Indicator | Strategy, run: Run, parameters: tuple[float
         raise ContractError(f"bar {warm_up} has no value; the warm-up is said to be {warm_up} bars")
 
 
-def check_missing(run: Run) -> None:
-    """Refuse a kernel that makes a value out of missing bars."""
+def check_missing(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
+    """Refuse a kernel that makes a value out of missing bars, or that one missing bar spoils for ever."""
     rows = random_rows(1, 0.0)
     rows[:4] = math.nan
     out = run(rows, [])
@@ -206,6 +225,11 @@ def check_missing(run: Run) -> None:
         raise ContractError(
             f"bar {int(np.argmax(~np.isnan(out).all(axis=0)))} has a value, though all bars are missing"
         )
+    rows = random_rows(1, 0.0)
+    rows[:4, _GAP] = math.nan
+    back = _GAP.stop + entry.warm_up(parameters) + 1
+    if back < BARS and not np.isfinite(run(rows, [])[:, back:]).any():
+        raise ContractError(f"there is no value from bar {back} on, though no bar from {_GAP.stop} on is missing")
 
 
 def check_bounds(run: Run) -> None:
@@ -238,7 +262,7 @@ def check_entry(entry: Any, rounds: int, seed: int = 0) -> Iterator[tuple[str, C
     ----------
     entry : Indicator, Strategy or SizingRule
     rounds : int
-        Random parameters and series for each check.
+        Random parameters and series for each check that takes any.
     seed : int
 
     Yields
@@ -248,32 +272,40 @@ def check_entry(entry: Any, rounds: int, seed: int = 0) -> Iterator[tuple[str, C
     """
     rng = np.random.default_rng(seed)
     checks = _sizing_checks(entry) if isinstance(entry, SizingRule) else _stage_checks(entry)
-    for name, check in checks.items():
+    for name, (times, check) in checks.items():
         broken = None
-        for _ in range(rounds):
+        for _ in range(min(times, rounds)):
             try:
                 check(rng)
             except ContractError as error:
                 broken = error
                 break
+            except Exception as error:
+                broken = ContractError(f"{type(error).__name__}: {first_line(error)}")
+                break
         yield name, broken
 
 
 Check = Callable[[np.random.Generator], None]
+_ALWAYS = 10**6
 
 
-def _sizing_checks(entry: SizingRule) -> dict[str, Check]:
+def _sizing_checks(entry: SizingRule) -> dict[str, tuple[int, Check]]:
+    """Give the checks of a sizing, and how often each is worth repeating."""
+
     def bounds(rng: np.random.Generator) -> None:
         target = float(rng.choice([-1.0, 0.0, 1.0, rng.uniform(-1, 1)]))
         size, close, equity = (float(value) for value in np.exp(rng.uniform(-7, 14, 3)))
         check_sizing(entry, target, size, close, equity)
 
-    return {"bounds": bounds}
+    return {"bounds": (_ALWAYS, bounds)}
 
 
-def _stage_checks(entry: Indicator | Strategy) -> dict[str, Check]:
+def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
+    """Give the checks of an indicator or strategy, and how often each is worth repeating."""
+
     def drawn(rng: np.random.Generator) -> tuple[Run, Array, tuple[float, ...]]:
-        parameters = random_parameters(rng, entry.parameters)
+        parameters = random_parameters(rng, entry)
         rows = random_rows(int(rng.integers(10_000)), float(rng.choice([0.0, 0.1])))
         return kernel_run(entry, parameters), rows, parameters
 
@@ -294,18 +326,19 @@ def _stage_checks(entry: Indicator | Strategy) -> dict[str, Check]:
         run, _, parameters = drawn(rng)
         check_warm_up(entry, run, parameters)
 
-    def small(_: np.random.Generator) -> Run:
-        return kernel_run(entry, small_parameters(entry.parameters))
+    def missing(_: np.random.Generator) -> None:
+        parameters = small_parameters(entry)
+        check_missing(entry, kernel_run(entry, parameters), parameters)
 
-    checks: dict[str, Check] = {
-        "chunks": chunks,
-        "prefix": prefix,
-        "written": written,
-        "warm_up": warm_up,
-        "missing": lambda rng: check_missing(small(rng)),
+    checks: dict[str, tuple[int, Check]] = {
+        "chunks": (_ALWAYS, chunks),
+        "prefix": (_ALWAYS, prefix),
+        "written": (_ALWAYS, written),
+        "warm_up": (_ALWAYS, warm_up),
+        "missing": (1, missing),
     }
     if isinstance(entry, Strategy):
-        checks["bounds"] = lambda rng: check_bounds(small(rng))
+        checks["bounds"] = (1, lambda rng: check_bounds(kernel_run(entry, small_parameters(entry))))
     return checks
 
 

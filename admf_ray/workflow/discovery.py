@@ -35,7 +35,7 @@ from admf_ray.workflow.frames import (
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
 
-__all__ = ["PHASE", "relative_to", "run_sweep", "run_walk_forward", "span_variant"]
+__all__ = ["PHASE", "relative_to", "run_sweep", "run_walk_forward", "span_variant", "swept"]
 
 PHASE = "discovery"
 
@@ -69,7 +69,7 @@ def run_walk_forward(
     separation = Separation.prove(windows, search.bars)
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
-    metrics, hub, timings = _swept(search, spans, executor, observe)
+    metrics, hub, timings = swept(search, spans, executor, observe)
     if earlier is not None:
         metrics = np.concatenate([earlier.metrics, metrics], axis=1)
     outcomes = []
@@ -92,7 +92,7 @@ def run_walk_forward(
     }
     if earlier is not None:
         tables = earlier.kept(tables)
-    swept = sum(stop - start for start, stop in spans)
+    bars_each = sum(stop - start for start, stop in spans)
     summary = {
         "headline": "walk-forward out of sample, chained",
         "windows": len(windows),
@@ -101,7 +101,7 @@ def run_walk_forward(
         "relative": relative_to(search, stitched.equity, stitched.benchmark),
         **_survival(tables["windows"]),
         "separation": asdict(separation),
-        **_work(search, choice, hub, len(search.candidates) * len(spans) + len(tested), swept),
+        **_work(search, choice, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
     }
     if earlier is not None:
         summary["extends"] = {"run": earlier.name, "windows": known}
@@ -135,7 +135,7 @@ def run_sweep(
     PhaseResult
         Tables candidates, trials, timings; the best candidate (in sample) as a variant.
     """
-    metrics, hub, timings = _swept(search, [span], executor, observe)
+    metrics, hub, timings = swept(search, [span], executor, observe)
     winner = choose(metrics[:, 0], choice)
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
@@ -178,7 +178,7 @@ def relative_to(
     return relative(own, held, periods, search.rules.risk_free / periods)
 
 
-def _swept(
+def swept(
     search: Search, spans: Sequence[tuple[int, int]], executor: Executor, observe: Observer
 ) -> tuple[npt.NDArray[np.float64], Hub, pl.DataFrame]:
     """Sweep candidates over spans; give metrics ``[candidate, span, metric]``, the hub and the timings."""

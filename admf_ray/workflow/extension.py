@@ -87,8 +87,12 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
         Where the run had other candidates or windows.
     DataError
         Where the bars do not continue those of the run.
+    ReproductionError
+        Where its tables are not those that its manifest names.
     """
     assert run.directory is not None
+    if changed := run.changed():
+        raise ReproductionError(f"run: '{run.directory}' is no longer as it was left: {', '.join(changed)}")
     _check_bars(run, search.bars)
     if fingerprint_frame(run.candidates) != fingerprint_frame(candidates_frame(search.candidates)):
         raise ConfigError(

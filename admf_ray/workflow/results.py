@@ -47,6 +47,18 @@ class RunResult:
         """Give the fingerprint of every result table (SHA-256 over canonical column bytes)."""
         return {name: fingerprint_frame(self.tables[name]) for name in FINGERPRINTED if name in self.tables}
 
+    def changed(self) -> list[str]:
+        """Give the tables that are no longer what the manifest of the run says.
+
+        Raises
+        ------
+        ReproductionError
+            Where the manifest is missing or damaged.
+        """
+        assert self.directory is not None
+        recorded, now = read_json(self.directory / "manifest.json")["fingerprints"], self.fingerprints()
+        return sorted(name for name in recorded | now if recorded.get(name) != now.get(name))
+
 
 def fingerprint_frame(frame: pl.DataFrame) -> str:
     """Hash the columns of a frame; nulls of a number column count as NaN."""

@@ -1,17 +1,17 @@
 """What now: the newest window refitted, its current target, and the order that follows."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray._types import ChunkDone, Executor
+from admf_ray._types import Executor, Observer
 from admf_ray.core.records import Boundary, FillPolicy
 from admf_ray.data import Window
-from admf_ray.optimize import Choice, Search, choose, sweep_spans
+from admf_ray.optimize import Choice, Search, choose
 from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.discovery import swept
 from admf_ray.workflow.frames import boundary
 
 __all__ = ["Today", "refit"]
@@ -42,12 +42,14 @@ class Today:
         Exposure wanted now; None where the strategy does not know yet.
     since : int or None
         When the target became what it is, ns UTC.
-    is_new : bool
-        Whether the account begins with the order: no bar of the test span is there yet.
+    state : {"before", "testing", "after"}
+        Whether the first bar of the test span is still to come, it is being traded, or it is over and the next window
+        has not begun. Only while it is traded there are orders.
     equity, position : float
         Of the account at the close: the one that began with the test span.
     order : float
-        Signed quantity to trade, 0 for none.
+        Signed quantity to trade, 0 for none; a buy is cut to the cash when it fills. Filled at the close, it is in
+        ``position`` already.
     fill : str
         When it fills: ``next_open`` or ``close``.
     """
@@ -64,16 +66,14 @@ class Today:
     close: float
     target: float | None
     since: int | None
-    is_new: bool
+    state: str
     equity: float
     position: float
     order: float
     fill: str
 
 
-def refit(
-    search: Search, window: Window, choice: Choice, executor: Executor, on_done: Callable[[ChunkDone], None]
-) -> Today:
+def refit(search: Search, window: Window, choice: Choice, executor: Executor, observe: Observer) -> Today:
     """Choose by the train span of the newest window and see what the winner wants at the last bar.
 
     Parameters
@@ -83,30 +83,39 @@ def refit(
         See `admf_ray.data.windows.WindowPlan.newest`.
     choice : Choice
     executor : Executor
-    on_done : callable
-        Called as chunks finish.
+    observe : Observer
+        Told of the chunks.
+
+    Returns
+    -------
+    Today
+        Of the first symbol.
     """
-    bars, hub = search.bars, search.hub()
-    metrics = sweep_spans(search, hub, [(window.train_start, window.train_stop)], executor, on_done)[:, 0]
+    bars = search.bars
+    trained, hub, _ = swept(search, [(window.train_start, window.train_stop)], executor, observe)
+    metrics = trained[:, 0]
     winner = choose(metrics, choice)
     known = np.flatnonzero(~np.isnan(bars.close[0]))
-    is_new = window.test_start == len(bars)
+    tested = range(window.test_start, window.test_stop)
+    state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
     found: dict[str, Any] = {"parameters": None, "train": None, "target": None, "since": None, "order": 0.0}
     found |= {"equity": search.rules.cash, "position": 0.0}
     if winner is not None:
-        # Still trading: what is held is valued, not sold.
-        open_ended = replace(search, rules=replace(search.rules, boundary=Boundary.MARK))
-        start = len(bars) - 1 if is_new else window.test_start
-        segment = open_ended.segment(hub, winner, start, len(bars))
-        at_close = search.rules.fill == FillPolicy.CLOSE
-        now = segment.fills["quantity"][segment.fills["bar"] == len(bars) - 1]
         target, since = _current(search.targets(hub, winner)[0])
         found["parameters"] = search.candidates.parameters(winner)
         found["train"] = dict(zip(METRICS, metrics[winner].tolist(), strict=True))
         found["target"] = target
         found["since"] = None if since is None else int(bars.known_at[since])
-        found["equity"], found["position"] = float(segment.equity[-1]), float(segment.position[0, -1])
-        found["order"] = float(now.sum() if at_close else segment.pending[0])
+        if tested:
+            # While it is traded, what is held is valued and not sold.
+            boundary_rule = Boundary.MARK if state == "testing" else search.rules.boundary
+            account = replace(search, rules=replace(search.rules, boundary=boundary_rule))
+            segment = account.segment(hub, winner, tested.start, tested.stop)
+            found["equity"], found["position"] = float(segment.equity[-1]), float(segment.position[0, -1])
+            if state == "testing":
+                now = segment.fills["quantity"][segment.fills["bar"] == len(bars) - 1]
+                at_close = search.rules.fill == FillPolicy.CLOSE
+                found["order"] = float(now.sum() if at_close else segment.pending[0])
     return Today(
         window=window.index,
         train_start=boundary(bars, window.train_start),
@@ -116,7 +125,7 @@ def refit(
         as_of=int(bars.known_at[-1]),
         symbol=bars.symbols[0],
         close=float(bars.close[0, known[-1]]) if len(known) else float("nan"),
-        is_new=is_new,
+        state=state,
         fill=search.rules.fill.name.lower(),
         **found,
     )

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from admf_ray.core.bars import FIELDS
-from admf_ray.core.parameters import Parameter
 from admf_ray.errors import ConfigError, ContractError
 from admf_ray.indicators import INDICATORS
 from admf_ray.risk.sizing import SIZINGS, SizingRule
@@ -19,13 +18,14 @@ from admf_ray.testing.kernels import BARS, kernel_run, random_rows
 
 
 @st.composite
-def drawn_parameters(draw: st.DrawFn, parameters: tuple[Parameter, ...]) -> tuple[float, ...]:
-    """Within bounds, and short enough that the series outlives the warm-up."""
+def drawn_parameters(draw: st.DrawFn, entry: Any) -> tuple[float, ...]:
+    """Within bounds and constraints, and short enough that the series outlives the warm-up."""
     values = []
-    for parameter in parameters:
+    for parameter in entry.parameters:
         high = min(parameter.high, max(parameter.low, 600))
         kind = st.integers(int(parameter.low), int(high)) if parameter.kind == "int" else st.floats(parameter.low, high)
         values.append(float(draw(kind)))
+    assume(kernels.obeys(entry, values))
     return tuple(values)
 
 
@@ -39,38 +39,39 @@ cuts = st.lists(st.integers(0, BARS) | st.sampled_from([511, 512, 513, 1_023, 1_
 @every_kernel
 @given(st.data())
 def test_any_partition_into_chunks_gives_the_same_bits(entry: Any, data: st.DataObject) -> None:
-    run = kernel_run(entry, data.draw(drawn_parameters(entry.parameters)))
+    run = kernel_run(entry, data.draw(drawn_parameters(entry)))
     kernels.check_chunks(run, data.draw(rows), data.draw(cuts))
 
 
 @every_kernel
 @given(st.data())
 def test_outputs_do_not_change_when_later_bars_do(entry: Any, data: st.DataObject) -> None:
-    run = kernel_run(entry, data.draw(drawn_parameters(entry.parameters)))
+    run = kernel_run(entry, data.draw(drawn_parameters(entry)))
     kernels.check_prefix(run, data.draw(rows), data.draw(others), data.draw(st.integers(1, BARS - 1)))
 
 
 @every_kernel
 @given(st.data())
 def test_every_bar_is_written_and_again_the_same(entry: Any, data: st.DataObject) -> None:
-    kernels.check_written(kernel_run(entry, data.draw(drawn_parameters(entry.parameters))), data.draw(rows))
+    kernels.check_written(kernel_run(entry, data.draw(drawn_parameters(entry))), data.draw(rows))
 
 
 @every_kernel
 @given(st.data())
 def test_values_begin_after_the_warm_up(entry: Any, data: st.DataObject) -> None:
-    parameters = data.draw(drawn_parameters(entry.parameters))
+    parameters = data.draw(drawn_parameters(entry))
     kernels.check_warm_up(entry, kernel_run(entry, parameters), parameters)
 
 
 @every_kernel
-def test_only_missing_bars_give_no_value(entry: Any) -> None:
-    kernels.check_missing(kernel_run(entry, kernels.small_parameters(entry.parameters)))
+def test_missing_bars_give_no_value_and_spoil_none_for_ever(entry: Any) -> None:
+    parameters = kernels.small_parameters(entry)
+    kernels.check_missing(entry, kernel_run(entry, parameters), parameters)
 
 
 @pytest.mark.parametrize("entry", list(STRATEGIES), ids=lambda entry: entry.name)
 def test_targets_stay_within_full_exposure(entry: Strategy) -> None:
-    kernels.check_bounds(kernel_run(entry, kernels.small_parameters(entry.parameters)))
+    kernels.check_bounds(kernel_run(entry, kernels.small_parameters(entry)))
 
 
 @pytest.mark.parametrize("entry", list(SIZINGS), ids=lambda entry: entry.name)
@@ -107,6 +108,14 @@ def put(bar: int, value: Any) -> Any:
     return broken(change)
 
 
+def spoilt(rows: np.ndarray, cuts: Any, out: np.ndarray) -> None:
+    """A value that never comes back after a missing one."""
+    out[0] = np.cumsum(rows[3])
+
+
+CROSS = STRATEGIES["sma_cross"]
+
+
 @pytest.mark.parametrize(
     ("check", "message"),
     [
@@ -122,10 +131,17 @@ def put(bar: int, value: Any) -> Any:
         ),
         (lambda: kernels.check_written(put(3, -12345.0), random_rows(1, 0)), "bar 3 is not written"),
         (lambda: kernels.check_written(put(3, math.inf), random_rows(1, 0)), "bar 3 is infinite"),
-        (lambda: kernels.check_missing(put(9, 1.0)), "bar 9 has a value, though all bars are missing"),
+        (
+            lambda: kernels.check_missing(CROSS, put(9, 1.0), (5.0, 9.0)),
+            "bar 9 has a value, though all bars are missing",
+        ),
+        (
+            lambda: kernels.check_missing(CROSS, broken(spoilt), (5.0, 9.0)),
+            "there is no value from bar 119 on, though no bar from 110 on is missing",
+        ),
         (lambda: kernels.check_bounds(put(9, 1.0)), "a target is 1"),
         (
-            lambda: kernels.check_warm_up(STRATEGIES["sma_cross"], put(0, 1.0), (5.0, 9.0)),
+            lambda: kernels.check_warm_up(CROSS, put(0, 1.0), (5.0, 9.0)),
             "bar 0 has a value; the warm-up is said to be 8 bars",
         ),
     ],

@@ -5,6 +5,7 @@ from rich.console import Console
 from admf_ray.app.configuration import differing_options
 from admf_ray.app.settings import Settings
 from admf_ray.errors import ConfigError
+from admf_ray.fingerprint import fingerprint_value
 from admf_ray.logs import log_record
 from admf_ray.report import compare_page, print_comparison
 from admf_ray.report.comparison import Compared
@@ -13,6 +14,8 @@ from admf_ray.workflow.performance import performance
 from admf_ray.workflow.run_directory import write_text
 
 __all__ = ["run"]
+
+_LONGEST_NAME = 120
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -24,7 +27,9 @@ def run(settings: Settings, console: Console) -> int:
     print_comparison(console, compared)
     log_record("COMPARISON", {"runs": list(compared.names), "figures": compared.figures})
     if settings.run_root is not None:
-        page = settings.run_root / f"compare-{'-'.join(compared.names)}.html"
+        name = "-".join(compared.names)
+        name = name if len(name) <= _LONGEST_NAME else f"{len(compared.names)}-runs-{fingerprint_value(name)[:8]}"
+        page = settings.run_root / f"compare-{name}.html"
         write_text(page, compare_page(compared))
         console.print(f"report: {page}", highlight=False, soft_wrap=True)
     return 0

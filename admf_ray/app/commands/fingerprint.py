@@ -7,7 +7,6 @@ from admf_ray.errors import ReproductionError
 from admf_ray.fingerprint import fingerprint_value
 from admf_ray.logs import log_record
 from admf_ray.workflow import load_run
-from admf_ray.workflow.results import read_json
 
 __all__ = ["run"]
 
@@ -26,9 +25,6 @@ def run(settings: Settings, console: Console) -> int:
         console.print(f"{name:<12}{value}", highlight=False)
     console.print(f"{'all':<12}{fingerprint_value(fingerprints)}", highlight=False)
     log_record("FINGERPRINT", {**fingerprints, "all": fingerprint_value(fingerprints)})
-    assert result.directory is not None
-    recorded = read_json(result.directory / "manifest.json")["fingerprints"]
-    changed = sorted(name for name in recorded | fingerprints if recorded.get(name) != fingerprints.get(name))
-    if changed:
+    if changed := result.changed():
         raise ReproductionError(f"{settings.run}: no longer as the run left them: {', '.join(changed)}")
     return 0

@@ -40,5 +40,8 @@ def run(settings: Settings, console: Console) -> int:
     console.print(table)
     for line in broken:
         console.print(f"broken: {line}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{len(entries)} entries, {len(broken)} broken checks, {_ROUNDS} random rounds each", highlight=False)
+    console.print(
+        f"{len(entries)} entries, {len(broken)} broken checks; random series and parameters {_ROUNDS} times a check",
+        highlight=False,
+    )
     return 1 if broken else 0

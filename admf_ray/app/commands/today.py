@@ -8,7 +8,7 @@ from admf_ray.app.assemble import assemble_search, load_data, newest_window, ope
 from admf_ray.app.settings import Settings, required_run
 from admf_ray.logs import log_record
 from admf_ray.optimize import check_memory
-from admf_ray.report import print_data, print_findings, print_today
+from admf_ray.report import ProgressView, print_data, print_findings, print_today
 from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.today import refit
 
@@ -23,8 +23,8 @@ def run(settings: Settings, console: Console) -> int:
     print_findings(console, data_report(bars))
     search, window = assemble_search(settings, bars), newest_window(settings, bars)
     check_memory(search, 1)
-    with open_executor(settings.cluster) as executor:
-        found = refit(search, window, settings.choice, executor, lambda done: None)
+    with open_executor(settings.cluster) as executor, ProgressView(console) as progress:
+        found = refit(search, window, settings.choice, executor, progress)
     log_record("TODAY", asdict(found))
     print_today(console, search.strategy.name, found)
     return 0

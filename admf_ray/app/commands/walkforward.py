@@ -14,11 +14,12 @@ from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import Search, check_memory
+from admf_ray.plugins import active_plugins
 from admf_ray.report import print_walk_forward
 from admf_ray.workflow import RunResult, load_run
 from admf_ray.workflow.discovery import run_walk_forward
 from admf_ray.workflow.extension import Earlier, earlier_run
-from admf_ray.workflow.results import read_text
+from admf_ray.workflow.results import read_json, read_text
 
 __all__ = ["compute", "run"]
 
@@ -45,6 +46,9 @@ def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Wi
             raise ConfigError(
                 f"{name}: {now} is not the {then} of '{run.name}'; allowed: what the run has that is extended"
             )
+    used = {plugin.name: plugin.sha256 for plugin in active_plugins()}
+    if used != read_json(run / "manifest.json")["plugins"]:
+        raise ConfigError(f"plugins: they are not those of '{run.name}'; allowed: those that its run directory keeps")
     return earlier_run(earlier, search, windows)
 
 

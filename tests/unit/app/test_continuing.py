@@ -78,10 +78,25 @@ def test_a_truncated_last_window_is_done_anew(files: Path) -> None:
         "report=none",
     ]
     assert main([*command, "cluster=serial", f"run_root={files}", "run_name=grown"]) == 0
-    grown, whole = admf_ray.load_run(files / "grown"), admf_ray.load_run(files / "truncated")
-    assert len(whole.windows) == 14
+    fresh = [*csv(files / "newer.csv"), "data.symbol=older", *SMALL, f"run_root={files}"]
+    assert main(["+experiment=walkforward", *fresh, "windows.allow_truncated_final=true", "run_name=regrown"]) == 0
+    short, grown, regrown = (admf_ray.load_run(files / name) for name in ("truncated", "grown", "regrown"))
+    assert len(short.windows) == 14
     assert grown.summary["extends"] == {"run": "truncated", "windows": 13}
-    assert len(grown.windows) == 16
+    for name in ("trials", "equity", "fills", "trades"):
+        assert grown.fingerprints()[name] == regrown.fingerprints()[name]
+
+
+def test_an_extended_run_can_be_extended(files: Path) -> None:
+    frame = pl.read_csv(files / "newer.csv")
+    frame.head(4_700).write_csv(files / "between.csv")
+    assert extend(files, "once", f"data.path={files / 'between.csv'}") == 0
+    command = ["+experiment=walkforward", f"run={files / 'once'}", "cluster=serial", "report=none", f"run_root={files}"]
+    assert main([*command, f"data.path={files / 'newer.csv'}", "run_name=twice"]) == 0
+    assert extend(files, "at-once", f"data.path={files / 'newer.csv'}") == 0
+    twice, at_once = admf_ray.load_run(files / "twice"), admf_ray.load_run(files / "at-once")
+    for name in ("trials", "equity", "fills", "trades"):
+        assert twice.fingerprints()[name] == at_once.fingerprints()[name]
 
 
 REFUSED = {
@@ -109,14 +124,38 @@ def test_what_does_not_continue_a_run_is_refused_and_leaves_nothing(
     assert not (files / "refused").exists()
 
 
-def test_a_run_that_does_not_come_out_again_is_refused(files: Path, tmp_path: Path, capsys) -> None:
-    """As if other code had made it: one fill of the old run is another."""
-    shutil.copytree(files / "old", tmp_path / "old")
-    path = tmp_path / "old/phases/discovery/fills.parquet"
-    pl.read_parquet(path).with_columns(pl.col("price") * 1.01).write_parquet(path)
-    command = ["+experiment=walkforward", f"run={tmp_path / 'old'}", f"data.path={files / 'newer.csv'}", "report=none"]
+def tampered(files: Path, folder: Path, table: str, column: str, known: bool) -> Path:
+    """A copy of the old run in which one number is another, and the manifest knows of it or not."""
+    run = folder / "old"
+    shutil.copytree(files / "old", run)
+    path = run / f"phases/discovery/{table}.parquet"
+    frame = pl.read_parquet(path)
+    first = pl.int_range(pl.len()) == 0
+    frame.with_columns(pl.when(first).then(pl.col(column) + 1).otherwise(pl.col(column))).write_parquet(path)
+    if known:
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["fingerprints"] = admf_ray.load_run(run).fingerprints()
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "known", "message"),
+    [
+        ("trials", "sortino", False, "is no longer as it was left: trials"),
+        ("fills", "price", True, "the earlier windows of 'old' do not come out again (fills differs)"),
+    ],
+)
+def test_a_run_that_does_not_come_out_again_is_refused(
+    files: Path, tmp_path: Path, capsys, table: str, column: str, known: bool, message: str
+) -> None:
+    run = tampered(files, tmp_path, table, column, known)
+    command = ["+experiment=walkforward", f"run={run}", f"data.path={files / 'newer.csv'}", "report=none"]
     assert main([*command, "cluster=serial", f"run_root={tmp_path}", "run_name=refused"]) == 1
-    assert "the earlier windows of 'old' do not come out again (fills differs)" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+    if known:
+        # It had begun: its log says why it ended.
+        assert "ERROR   ReproductionError: run: the earlier windows" in (tmp_path / "refused/run.log").read_text()
 
 
 def test_a_backtest_cannot_be_extended(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,11 +228,10 @@ def test_the_order_of_today_is_the_fill_of_tomorrow(files: Path, capsys, fill: s
         assert found["target"] == (1.0 if row["side"] == "buy" else 0.0)
 
 
-def test_before_the_first_test_bar_the_account_begins_with_the_order(files: Path, capsys) -> None:
+def test_before_the_first_test_bar_there_is_no_order_yet(files: Path, capsys) -> None:
     found = today(files, capsys, f"data.path={files / 'newer.csv'}")
-    assert found["window"] == 16
-    assert found["is_new"]
-    assert (found["equity"], found["position"]) == (100_000.0, 0.0)
+    assert (found["window"], found["state"]) == (16, "before")
+    assert (found["equity"], found["position"], found["order"]) == (100_000.0, 0.0, 0.0)
     capsys.readouterr()
     assert (
         main(["+experiment=today", f"run={files / 'old'}", f"data.path={files / 'newer.csv'}", "cluster=serial"]) == 0

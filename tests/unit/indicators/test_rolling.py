@@ -65,3 +65,23 @@ def test_deviation_is_accurate_after_a_fall_by_fifteen_orders_of_magnitude() -> 
 def test_deviation_of_equal_prices_is_zero_whatever_came_before() -> None:
     values = np.concatenate([np.random.default_rng(3).random(50), np.full(30, 0.1)])
     assert (indicate("deviation", values, 20)[50 + 19 :] == 0.0).all()
+
+
+@pytest.mark.parametrize(("level", "spread"), [(100.0, 1e-6), (1e6, 1e-4), (1e9, 1e-3)])
+def test_the_error_of_deviation_is_relative_to_the_spread_and_not_to_the_level(level: float, spread: float) -> None:
+    values = level + spread * np.random.default_rng(4).normal(size=5_000)
+    views = np.lib.stride_tricks.sliding_window_view(values, 20)
+    # Differences to a value of the window are exact where the level is all that they share.
+    exact = (views - views[:, :1]).std(axis=1)
+    np.testing.assert_allclose(indicate("deviation", values, 20)[19:], exact, rtol=1e-9)
+
+
+def test_deviation_of_sparse_values_comes_back() -> None:
+    values = np.random.default_rng(5).normal(100, 1, 600)
+    values[40:560] = math.nan
+    values[100:560:20] = 50.0
+    found = indicate("deviation", values, 10)
+    assert np.isnan(found[40:569]).all()
+    np.testing.assert_allclose(
+        found[569:], np.lib.stride_tricks.sliding_window_view(values[560:], 10).std(axis=1), rtol=1e-10
+    )

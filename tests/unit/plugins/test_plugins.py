@@ -1,6 +1,8 @@
 """Plugins: found, loaded, refused with file and line, never stale."""
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +121,20 @@ def test_an_edited_plugin_is_not_stale_in_a_new_process(elsewhere: Path, capsys:
     capsys.readouterr()
 
 
+def test_numbers_from_elsewhere_are_never_older_than_the_run(elsewhere: Path) -> None:
+    """numba freezes globals into a kernel, also those that a variable of the environment sets."""
+    source = HEAD.replace("import math\n", "import math\nimport os\n") + (
+        "LEVEL = float(os.environ['LEVEL'])\n\n\n@sizing\ndef level(target, size, close, equity):\n    return LEVEL\n"
+    )
+    written(elsewhere, source)
+    program = "from admf_ray.plugins import *; activate(find_plugins(['mine.py']))\n"
+    program += "from admf_ray.risk.sizing import SIZINGS; print(SIZINGS['level'].kernel(1.0, 1.0, 1.0, 1.0))"
+    for level in ("0.25", "0.75"):
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=os.environ | {"LEVEL": level}, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == level
+
+
 def test_workers_and_driver_agree_on_a_plugin(elsewhere: Path) -> None:
     written(elsewhere, MOMENTUM + HALF)
     command = ["+experiment=walkforward", "strategy=custom", "strategy.name=momentum", "plugins=[mine.py]"]
@@ -146,6 +162,15 @@ BROKEN = {
     "import": (HEAD + "import there_is_no_such_thing\n", r"mine.py:6: ModuleNotFoundError: No module named 'there_is"),
     "relative import": ("from . import other\n", r"mine.py:1: a relative import; allowed: a plugin is one file"),
     "import of a file beside": ("import math\nimport beside\n", r"mine.py:2: imports 'beside' from .*beside.py, which"),
+    "import of a folder beside": (
+        "import math\nfrom folder.beside import x\n",
+        r"mine.py:2: imports 'folder' from .*folder,",
+    ),
+    "warm-up of no number": (
+        MOMENTUM.replace("int(given[0])", "given[3]"),
+        r"mine.py:6: IndexError: tuple index out of range",
+    ),
+    "warm-up below 0": (MOMENTUM.replace("int(given[0])", "-1"), r"mine.py:6: warm_up is -1; allowed: a whole number"),
     "exception": (HEAD + "raise ValueError('no way')\n", r"mine.py:6: ValueError: no way"),
     "signature": (
         HEAD + "@sizing\ndef half(target, size):\n    return target\n",
@@ -175,6 +200,8 @@ def test_what_is_wrong_in_a_plugin_is_told_with_file_and_line(
 ) -> None:
     monkeypatch.syspath_prepend(elsewhere)
     written(elsewhere, "", "beside.py")
+    (elsewhere / "folder").mkdir()
+    written(elsewhere / "folder", "x = 1\n", "beside.py")
     with pytest.raises(ConfigError, match=message):
         use(written(elsewhere, source))
     assert active_plugins() == ()
@@ -235,6 +262,35 @@ def test_selfcheck_holds_for_a_sound_plugin_and_names_what_is_broken(
     printed = capsys.readouterr().out
     assert "broken: strategy momentum: prefix (outputs up to a bar do not change when later bars do" in printed
     assert "broken: sizing half: bounds" in printed
+
+
+def test_selfcheck_draws_parameters_that_obey_the_constraints(elsewhere: Path, capsys) -> None:
+    written(
+        elsewhere,
+        HEAD
+        + """@strategy(
+    inputs=("sma(close,{fast})", "sma(close,{slow})"),
+    parameters=(Parameter("fast", 5, 1, 500), Parameter("slow", 20, 2, 500)),
+    constraints=("fast < slow",),
+    warm_up=lambda given: int(given[1]) - 1,
+)
+def cross(matrix, rows, session, params, state, start, stop, out):
+    for s in range(rows.shape[0]):
+        for t in range(start, stop):
+            gap = matrix[rows[s, 0], t] - matrix[rows[s, 1], t]
+            out[s, t] = math.nan if math.isnan(gap) else 1.0 if gap > 0 else 0.0
+""",
+    )
+    assert main(["+experiment=selfcheck", "plugins=[mine.py]"]) == 0
+    assert "1 entries, 0 broken checks" in capsys.readouterr().out
+
+
+def test_selfcheck_tells_what_the_functions_of_an_entry_raise(elsewhere: Path, capsys) -> None:
+    source = MOMENTUM.replace("int(given[0])", "int(given[0]) if given[0] == 120 else given[3]")
+    written(elsewhere, source)
+    assert main(["+experiment=selfcheck", "plugins=[mine.py]"]) == 1
+    assert "broken: strategy momentum: warm_up" in (printed := capsys.readouterr().out)
+    assert "IndexError: tuple index out of range" in printed
 
 
 def test_selfcheck_of_the_platform_holds(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,23 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from admf_ray.indicators import Key, compute_hub, plan_keys
-from admf_ray.strategies import STRATEGIES
-from tests.series import daily_bars, indicate
+from tests.series import daily_bars, indicate, single_search
 
 
 def targets(name: str, close: list[float], **params: float) -> np.ndarray:
-    entry, bars = STRATEGIES[name], daily_bars(close)
-    values = entry.complete(params)
-    keys = [Key.parse(text.format(**values)).bind("X") for text in entry.inputs]
-    plan = plan_keys(("X",), keys)
-    rows = np.array([[plan.rows[key] for key in keys]])
-    out = np.empty((1, len(bars)))
-    parameters = np.array(list(values.values()))
-    state = np.zeros(entry.state_size(tuple(parameters)))
-    hub = compute_hub(bars, plan, len(keys), len(keys))
-    entry.kernel(hub.matrix, rows, hub.session, parameters, state, 0, len(bars), out)
-    return out[0]
+    search = single_search(daily_bars(close), name, params)
+    return search.targets(search.hub(), 0)[0]
 
 
 def test_bollinger_reversion_buys_below_the_band_and_sells_at_the_average() -> None:
@@ -32,16 +21,20 @@ def test_bollinger_reversion_buys_below_the_band_and_sells_at_the_average() -> N
     np.testing.assert_array_equal(found, [math.nan, math.nan, 0, 1, 1, 0, 0])
 
 
+def test_bollinger_reversion_does_not_trade_equal_closes() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        close = np.concatenate([100 + rng.normal(size=15), np.full(40, 100 + rng.normal())])
+        found = targets("bollinger_reversion", close, period=10, width=1)
+        assert len(set(found[15 + 10 :])) == 1
+
+
 def test_rsi_reversion_holds_from_oversold_to_its_exit() -> None:
-    close = [10, 9, 8, 7, 8, 7.9, 9, 8.5]
-    index = indicate("rsi", close, 2)
-    found = targets("rsi_reversion", close, period=2, oversold=30, exit=70)
-    held, expected = 0.0, []
-    for value in index:
-        held = 1.0 if value < 30 else 0.0 if value >= 70 else held
-        expected.append(math.nan if math.isnan(value) else held)
-    np.testing.assert_array_equal(found, expected)
-    assert {0.0, 1.0} <= set(found[2:])
+    # period 2; averages of gains and losses, then the index
+    # 10 9 8: 0 and 1: 0, buys; 9: (0+1)/2 and (1+0)/2: 50, holds; 8.5: 0.25 and (0.5+0.5)/2: 33.3, holds;
+    # 11: (0.25+2.5)/2 and 0.25: 84.6, sells; 10.5: 0.6875 and (0.25+0.5)/2: 64.7, stays out
+    found = targets("rsi_reversion", [10, 9, 8, 9, 8.5, 11, 10.5], period=2, oversold=30, exit=70)
+    np.testing.assert_array_equal(found, [math.nan, math.nan, 1, 1, 1, 0, 0])
 
 
 @pytest.mark.parametrize(("name", "average"), [("sma_cross", "sma"), ("ema_cross", "ema")])

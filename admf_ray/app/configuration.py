@@ -15,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from admf_ray.app.settings import Settings, allowed_options, parse_settings
+from admf_ray.app.parsing import allowed_options, parse_settings
+from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 from admf_ray.plugins import active_plugins

@@ -9,7 +9,8 @@ from admf_ray._types import Observer
 from admf_ray.app.commands import backtest as backtest_command
 from admf_ray.app.commands import sweep as sweep_command
 from admf_ray.app.commands import walkforward as walkforward_command
-from admf_ray.app.settings import Settings, parse_settings
+from admf_ray.app.parsing import parse_settings
+from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.data.sources import HANDED_OVER
 from admf_ray.errors import ConfigError

@@ -84,15 +84,16 @@ def compare_page(compared: Compared) -> str:
     """Draw runs over each other, with their figures and differing options."""
     traces = []
     for index, (name, one) in enumerate(zip(compared.names, compared.performances, strict=True)):
-        if one.own is not None:
-            shown = extremes(one.own.equity, _POINTS)
+        if one.paths is not None:
+            equity = one.paths.own.equity
+            shown = extremes(equity, _POINTS)
             traces.append(
                 {
                     "type": "scatter",
                     "mode": "lines",
                     "name": name,
                     "x": times(one.result.equity["time"].to_numpy()[shown]),
-                    "y": plain_numbers(one.own.equity[shown]),
+                    "y": plain_numbers(equity[shown]),
                     "line": {"width": 1.5, "color": _COLOURS[index % len(_COLOURS)]},
                 }
             )

@@ -168,9 +168,12 @@ def plain_numbers(values: npt.ArrayLike, digits: int = _DIGITS) -> list[float | 
 
 
 def times(moments: npt.NDArray[np.int64]) -> list[str]:
-    """Give moments (ns UTC) as text: days where each falls on another day, else to the second."""
+    """Give moments (ns UTC) as text: days where each falls on another day, else to the second.
+
+    A bar that ends at midnight belongs to the day that ends then.
+    """
     stamps = moments.astype("datetime64[ns]")
-    days = stamps.astype("datetime64[D]")
+    days = (stamps - np.timedelta64(1, "ns")).astype("datetime64[D]")
     if len(days) == len(np.unique(days)):
         return [str(day) for day in days]
     return [str(stamp) for stamp in stamps.astype("datetime64[s]")]

@@ -4,39 +4,48 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from admf_ray.report.definitions import FIGURES
 from admf_ray.report.page import SIGNED, Chart, extremes, plain_numbers, times
-from admf_ray.workflow.performance import EquityPath, Performance
+from admf_ray.workflow.performance import EquityPath, Paths
 
 __all__ = ["COLOURS", "path_charts", "return_charts"]
 
 COLOURS = {"own": "#2e86c1", "benchmark": "#95a5a6", "matched": "#af7ac5"}
-_POINTS = 3_000
+_POINTS = 1_500
+_CHANGES = 3_000
 
 
-def path_charts(performance: Performance, series: dict[str, Any]) -> list[Chart]:
-    """Draw a path beside buy and hold; put the time that the charts share into ``series``."""
-    own, benchmark, matched = performance.own, performance.benchmark, performance.matched
-    assert own is not None
-    assert benchmark is not None
-    assert matched is not None
-    equity = performance.result.equity
+def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> list[Chart]:
+    """Draw a path beside buy and hold; put the times that the charts share into ``series``.
+
+    Parameters
+    ----------
+    paths : Paths
+    equity : polars.DataFrame
+        The table of the run.
+    series : dict
+        Receives ``time``, and ``position_time`` of the bars at which the position changed.
+    """
+    own, benchmark = paths.own, paths.benchmark
     moments = equity["time"].to_numpy()
-    shown = extremes(own.equity, _POINTS)
+    # Of very many bars the extremes of each path and drawdown, so that no peak is lost.
+    drawn = (own.equity, benchmark.equity, own.drawdown, benchmark.drawdown)
+    shown = np.unique(np.concatenate([extremes(values, _POINTS) for values in drawn]))
     series["time"] = times(moments[shown])
-    windows = equity["window"].to_numpy()
-    borders = times(moments[np.flatnonzero(np.diff(windows)) + 1])
-    rolling = f"{performance.rolling_bars:,} bars"
+    borders = times(moments[np.flatnonzero(np.diff(equity["window"].to_numpy())) + 1])
+    rolling = f"{paths.bars:,} bars"
     position = equity["position"].to_numpy()
-    held = np.convolve(position != 0.0, np.ones(performance.rolling_bars), "full")[: len(position)]
-    held /= np.minimum(np.arange(len(position)) + 1, performance.rolling_bars)
+    changes = np.unique([0, *(np.flatnonzero(np.diff(position)) + 1), len(position) - 1])
+    changes = changes[extremes(position[changes], _CHANGES)]
+    series["position_time"] = times(moments[changes])
     return [
         _equity_chart(
             [
                 ("strategy", own.equity[shown], COLOURS["own"], 1.8),
                 ("buy and hold", benchmark.equity[shown], COLOURS["benchmark"], 1.3),
-                ("buy and hold at the same volatility", matched[shown], COLOURS["matched"], 1.1),
+                ("buy and hold at the same volatility", paths.matched[shown], COLOURS["matched"], 1.1),
             ],
             borders,
         ),
@@ -71,10 +80,11 @@ def path_charts(performance: Performance, series: dict[str, Any]) -> list[Chart]
             f"Quantity held at each close, and the share of the newest {rolling} that closed with a position.",
             [
                 {
-                    **_line("position", position[shown], COLOURS["benchmark"]),
+                    **_line("position", position[changes], COLOURS["benchmark"]),
+                    "x": "@position_time",
                     "line": {"shape": "hv", "width": 1, "color": COLOURS["benchmark"]},
                 },
-                {**_line("share of bars", held[shown], COLOURS["own"]), "yaxis": "y2"},
+                {**_line("share of bars", paths.exposure[shown], COLOURS["own"]), "yaxis": "y2"},
             ],
             {
                 "height": 280,
@@ -145,11 +155,8 @@ def _pair(own: EquityPath, benchmark: EquityPath, name: str, shown: Any, axis: s
     ]
 
 
-def return_charts(performance: Performance) -> list[Chart]:
+def return_charts(own: EquityPath, benchmark: EquityPath) -> list[Chart]:
     """Draw the returns of months and years."""
-    own, benchmark = performance.own, performance.benchmark
-    assert own is not None
-    assert benchmark is not None
     months = own.monthly.starts.astype("datetime64[M]").astype(np.int64)
     years = sorted({1970 + month // 12 for month in months.tolist()}, reverse=True)
     grid: list[list[float | None]] = [[None] * 12 for _ in years]

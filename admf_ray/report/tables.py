@@ -109,13 +109,7 @@ def print_sweep(console: Console, result: RunResult) -> None:
     table = Table(box=SIMPLE_HEAD, title=f"best {_TOP} by {result.summary['objective']}: in sample, so too good")
     for name in ("candidate", *parameters, *metrics):
         table.add_column(name.replace("_", " "), justify="right")
-    best = (
-        result.trials.filter(pl.col("status") == "complete")
-        .sort(["objective", "candidate"], descending=[True, False])
-        .head(_TOP)
-        .join(result.candidates, on="candidate", maintain_order="left")
-    )
-    for row in best.iter_rows(named=True):
+    for row in result.best(_TOP).iter_rows(named=True):
         table.add_row(
             str(row["candidate"]),
             *(f"{row[name]:g}" for name in parameters),
@@ -223,11 +217,9 @@ def _print_work(console: Console, result: RunResult) -> None:
         console.print(f"note: {cause_line(cause)}", highlight=False)
     indicators = f"{summary['hub']['requested']:,} asked for, {summary['hub']['computed']:,} computed"
     console.print(f"backtests: {summary['backtests']:,}; indicators: {indicators}", highlight=False)
-    if "timings" in result.tables and "bars_swept" in summary:
-        seconds = float(result.timings["seconds"].sum())
+    if computing := result.computing():
         console.print(
-            f"sweep: {seconds:.2f} s of computing, {seconds / summary['bars_swept'] * 1e9:.1f} ns per bar and set",
-            highlight=False,
+            f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False
         )
     if result.directory:
         console.print(f"run: {result.directory}", highlight=False, soft_wrap=True)

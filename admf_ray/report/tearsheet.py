@@ -4,20 +4,20 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from admf_ray.report.definitions import FIGURES, figure_number, figure_text
 from admf_ray.report.page import Card, Chart, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
-from admf_ray.report.surface import surface
-from admf_ray.report.window_charts import WINDOW_FIGURES, window_labels, window_sections
+from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.performance import Performance
 
 __all__ = ["headline", "run_page"]
 
-_TRADES = 1_000
+_ROWS = 1_000
 _BESIDE = (
     "total_return",
     "cagr",
@@ -60,18 +60,19 @@ def run_page(performance: Performance) -> str:
     result, summary = performance.result, performance.result.summary
     series: dict[str, Any] = {}
     sections: list[Chart | Table] = []
-    if performance.own is not None:
-        sections += path_charts(performance, series)
+    paths = performance.paths
+    if paths is not None:
+        sections += path_charts(paths, result.equity, series)
     if "windows" in result.tables:
         sections += window_sections(result)
-    if "trials" in result.tables and (drawn := surface(result, window_labels(result))):
-        sections.append(drawn[0])
-        series["surface"] = drawn[1]
-    if "windows" not in result.tables and "trials" in result.tables:
+    if performance.surface is not None:
+        chart, series["surface"] = surface_chart(performance.surface, result)
+        sections.append(chart)
+    if "best" in summary:
         sections.append(_best_table(result))
-    if performance.own is not None:
-        sections += return_charts(performance)
-        sections += _trade_sections(result)
+    if paths is not None:
+        sections += return_charts(paths.own, paths.benchmark)
+        sections += _trade_sections(result, paths.trade_returns)
     sections += [_data_table(performance), _work_table(result)]
     data = performance.manifest["data"]
     first, last = (str(np.datetime64(data[name], "ns"))[:10] for name in ("first_known_at", "last_known_at"))
@@ -131,26 +132,20 @@ def _card(name: str, value: float | None, beside: str) -> Card:
 def _best_table(result: RunResult) -> Table:
     """List the best sets of a sweep."""
     names = [name for name in result.candidates.columns if name != "candidate"]
-    best = (
-        result.trials.filter(pl.col("status") == "complete")
-        .sort(["objective", "candidate"], descending=[True, False])
-        .head(_TRADES)
-        .join(result.candidates, on="candidate", maintain_order="left")
-    )
     rows = [
         [
             (str(row["candidate"]), row["candidate"]),
             *((f"{row[name]:g}", row[name]) for name in names),
             *(figure_number(name, row[name]) for name in WINDOW_FIGURES),
         ]
-        for row in best.iter_rows(named=True)
+        for row in result.best(_ROWS).iter_rows(named=True)
     ]
     head = ["candidate", *names, *(FIGURES[name].label for name in WINDOW_FIGURES)]
     return Table("best", "Best sets", "In sample, so too good.", head, rows, filtered=True)
 
 
-def _trade_sections(result: RunResult) -> list[Chart | Table]:
-    trades = result.trades.with_columns(share=pl.col("net") / (pl.col("quantity") * pl.col("entry_price")))
+def _trade_sections(result: RunResult, returns: npt.NDArray[np.float64]) -> list[Chart | Table]:
+    trades = result.trades.with_columns(share=returns)
     head = ["entry", "exit", "symbol", "window", "quantity", "entry price", "exit price", "net", "return", "costs"]
     head += ["bars", "worst", "best", "exit reason"]
     rows: list[list[Any]] = [
@@ -168,9 +163,9 @@ def _trade_sections(result: RunResult) -> list[Chart | Table]:
             (f"{row['mfe']:.2%}", row["mfe"]),
             row["exit_reason"],
         ]
-        for row in trades.tail(_TRADES).iter_rows(named=True)
+        for row in trades.tail(_ROWS).iter_rows(named=True)
     ]
-    some = "" if len(trades) <= _TRADES else f" The newest {_TRADES:,} of {len(trades):,}; all are in trades.parquet."
+    some = "" if len(trades) <= _ROWS else f" The newest {_ROWS:,} of {len(trades):,}; all are in trades.parquet."
     table = Table(
         "trades",
         "Trades",
@@ -189,7 +184,7 @@ def _trade_sections(result: RunResult) -> list[Chart | Table]:
         [
             {
                 "type": "histogram",
-                "x": plain_numbers(trades["share"]),
+                "x": plain_numbers(returns),
                 "nbinsx": 40,
                 "name": "trades",
                 "marker": {"color": COLOURS["own"]},
@@ -222,9 +217,8 @@ def _work_table(result: RunResult) -> Table:
     rows = [["backtests", f"{summary['backtests']:,}"]]
     rows += [[f"indicators {name}", f"{value:,}"] for name, value in summary["hub"].items()]
     rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
-    if "timings" in result.tables:
-        seconds = float(result.timings["seconds"].sum())
-        rows.append(["computing", f"{seconds:.2f} s, {seconds / summary['bars_swept'] * 1e9:.1f} ns per bar and set"])
+    if computing := result.computing():
+        rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])
         hosts = result.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
         rows += [[host, f"{chunks:,} chunks, {busy:.2f} s"] for host, chunks, busy in hosts.rows()]
     return Table("work", "Counters and timings", "", ["what", "how much"], rows)

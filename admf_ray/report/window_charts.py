@@ -9,14 +9,16 @@ import polars as pl
 from admf_ray.report.definitions import FIGURES, figure_number, figure_text
 from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
+from admf_ray.workflow.surface import Surface
 
-__all__ = ["WINDOW_FIGURES", "window_labels", "window_sections"]
+__all__ = ["WINDOW_FIGURES", "surface_chart", "window_sections"]
 
+_SURFACE_DIGITS = 4
 WINDOW_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades")
 _COLOURS = {"train": "#f0b27a", "test": "#2e86c1"}
 
 
-def window_labels(result: RunResult) -> list[str]:
+def _window_labels(result: RunResult) -> list[str]:
     """Name each window by its number and the day at which its test begins."""
     if "windows" not in result.tables:
         return ["whole span"]
@@ -26,7 +28,7 @@ def window_labels(result: RunResult) -> list[str]:
 def window_sections(result: RunResult) -> list[Chart | Table]:
     """Give table and charts of the windows."""
     windows, objective = result.windows, result.summary["objective"]
-    labels, label = window_labels(result), FIGURES[objective].label
+    labels, label = _window_labels(result), FIGURES[objective].label
     train, test = (plain_numbers(windows[f"{part}_{objective}"].fill_null(float("nan"))) for part in ("train", "test"))
     strategy = result.summary["strategy"]
     parts = [
@@ -127,3 +129,29 @@ def _parameters(parameters: dict[str, float]) -> str:
 
 def _day(nanoseconds: int) -> str:
     return str(np.datetime64(nanoseconds, "ns"))[:10]
+
+
+def surface_chart(surface: Surface, result: RunResult) -> tuple[Chart, dict[str, Any]]:
+    """Give the chart of the train surface, and what the page's script draws it from."""
+    windows, label = _window_labels(result), FIGURES[result.summary["objective"]].label
+    chart = Chart(
+        "surface",
+        "Train surface",
+        f"The best {label} in training over two parameters, the others at their best, for each window; the star is the "
+        "set that was chosen. A lone peak is luck more often than a plateau is.",
+        [],
+        selects=[("window", windows), ("parameters", [" x ".join(pair.names) for pair in surface.pairs])],
+    )
+    pairs = [
+        {
+            "names": list(pair.names),
+            "x": plain_numbers(pair.x),
+            "y": plain_numbers(pair.y),
+            "column": pair.column.tolist(),
+            "row": pair.row.tolist(),
+            "values": [plain_numbers(one, _SURFACE_DIGITS) for one in pair.best],
+            "winners": [None if chosen is None else plain_numbers(chosen) for chosen in pair.chosen],
+        }
+        for pair in surface.pairs
+    ]
+    return chart, {"objective": label, "pairs": pairs}

@@ -16,8 +16,9 @@ from admf_ray.statistics import (
     volatility_matched,
 )
 from admf_ray.workflow.results import RunResult, read_json, read_text
+from admf_ray.workflow.surface import Surface, best_cells
 
-__all__ = ["EquityPath", "Performance", "performance"]
+__all__ = ["EquityPath", "Paths", "Performance", "performance"]
 
 Array = npt.NDArray[np.float64]
 _FEWEST = 20
@@ -29,7 +30,10 @@ class EquityPath:
 
     Attributes
     ----------
-    equity, drawdown, rolling_sharpe, rolling_volatility : float64 array, shape [bar]
+    equity : float64 array, shape [bar]
+        In money.
+    drawdown, rolling_sharpe, rolling_volatility : float64 array, shape [bar]
+        See `admf_ray.statistics`.
     monthly, annual : CalendarReturns
     """
 
@@ -39,6 +43,31 @@ class EquityPath:
     rolling_volatility: Array
     monthly: CalendarReturns
     annual: CalendarReturns
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The path of a run beside its benchmark.
+
+    Attributes
+    ----------
+    bars : int
+        Of the rolling windows: a year's, or a quarter of the path where that is shorter; at least 20.
+    own, benchmark : EquityPath
+    matched : float64 array, shape [bar]
+        Equity of the benchmark brought to the volatility of the strategy.
+    exposure : float64 array, shape [bar]
+        Share of the newest ``bars`` bars that closed with a position; of those there are, at the start.
+    trade_returns : float64 array, shape [trade]
+        Net result of each trade as a share of what was put in.
+    """
+
+    bars: int
+    own: EquityPath
+    benchmark: EquityPath
+    matched: Array
+    exposure: Array
+    trade_returns: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +81,18 @@ class Performance:
         The resolved configuration as YAML.
     manifest, data_report : dict
         As the files of the run hold them.
-    rolling_bars : int
-        Bars of the rolling windows: a year's, or a quarter of the path where that is shorter.
-    own, benchmark : EquityPath or None
+    paths : Paths or None
         None where the run has no equity path: a sweep.
-    matched : float64 array, shape [bar], or None
-        Equity of the benchmark brought to the volatility of the strategy.
+    surface : Surface or None
+        None where nothing was searched.
     """
 
     result: RunResult
     config: str
     manifest: dict[str, Any]
     data_report: dict[str, Any]
-    rolling_bars: int = 0
-    own: EquityPath | None = None
-    benchmark: EquityPath | None = None
-    matched: Array | None = None
+    paths: Paths | None
+    surface: Surface | None
 
 
 def performance(result: RunResult) -> Performance:
@@ -79,14 +104,20 @@ def performance(result: RunResult) -> Performance:
         Where a file of the run is missing or damaged.
     """
     assert result.directory is not None
-    config = read_text(result.directory / "config.yaml")
     manifest = read_json(result.directory / "manifest.json")
-    report = read_json(result.directory / "data_report.json")
-    if "equity" not in result.tables:
-        return Performance(result, config, manifest, report)
+    return Performance(
+        result,
+        read_text(result.directory / "config.yaml"),
+        manifest,
+        read_json(result.directory / "data_report.json"),
+        _paths(result, float(manifest["data"]["periods_per_year"])) if "equity" in result.tables else None,
+        best_cells(result) if "trials" in result.tables else None,
+    )
+
+
+def _paths(result: RunResult, periods: float) -> Paths:
     money = result.summary["account"]
-    periods, cash = float(manifest["data"]["periods_per_year"]), float(money["cash"])
-    risk_free = float(money["risk_free"]) / periods
+    cash, risk_free = float(money["cash"]), float(money["risk_free"]) / periods
     time = result.equity["time"].to_numpy()
     bars = max(_FEWEST, min(math.ceil(periods), len(time) // 4))
 
@@ -99,4 +130,9 @@ def performance(result: RunResult) -> Performance:
     own, benchmark = path("equity"), path("benchmark")
     levered = volatility_matched(per_bar_returns(own.equity, cash), per_bar_returns(benchmark.equity, cash), risk_free)
     matched: Array = cash * np.cumprod(1.0 + levered, dtype=np.float64)
-    return Performance(result, config, manifest, report, bars, own, benchmark, matched)
+    held = np.cumsum(result.equity["position"].to_numpy() != 0.0)
+    before = np.concatenate([np.zeros(bars), held])[: len(held)]
+    exposure = (held - before) / np.minimum(np.arange(len(held)) + 1, bars)
+    trades = result.trades
+    put_in = (trades["quantity"] * trades["entry_price"]).to_numpy()
+    return Paths(bars, own, benchmark, matched, exposure, trades["net"].to_numpy() / put_in)

@@ -47,6 +47,22 @@ class RunResult:
         """Give the fingerprint of every result table (SHA-256 over canonical column bytes)."""
         return {name: fingerprint_frame(self.tables[name]) for name in FINGERPRINTED if name in self.tables}
 
+    def best(self, count: int) -> pl.DataFrame:
+        """Give the best trials of a sweep that could win, with their parameters, the best first."""
+        return (
+            self.trials.filter(pl.col("status") == "complete")
+            .sort(["objective", "candidate"], descending=[True, False])
+            .head(count)
+            .join(self.candidates, on="candidate", maintain_order="left")
+        )
+
+    def computing(self) -> tuple[float, float] | None:
+        """Give the seconds that chunks took, and nanoseconds per bar and set; None where nothing was swept."""
+        if "timings" not in self.tables:
+            return None
+        seconds = float(self.timings["seconds"].sum())
+        return seconds, seconds / self.summary["bars_swept"] * 1e9
+
     def changed(self) -> list[str]:
         """Give the tables that are no longer what the manifest of the run says.
 

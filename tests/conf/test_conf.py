@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from admf_ray.app.configuration import compose_settings, config_directory, experiments
 from admf_ray.app.dispatch import COMMANDS
-from admf_ray.app.settings import Settings, parse_settings
+from admf_ray.app.parsing import parse_settings
+from admf_ray.app.settings import Settings
 from admf_ray.errors import ConfigError
 from admf_ray.launch import main
 from admf_ray.strategies import STRATEGIES

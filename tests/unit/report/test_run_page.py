@@ -66,7 +66,28 @@ def test_equity_is_that_of_the_table(root: Path, run: RunResult) -> None:
 
 def test_drawdown_reaches_the_worst_of_the_summary(root: Path, run: RunResult) -> None:
     drawn = traces(root / "walked/report.html", "drawdown")
-    assert min(drawn["strategy"]["y"]) == pytest.approx(run.summary["out_of_sample"]["max_drawdown"], rel=1e-5)
+    assert min(drawn["strategy"]["y"]) == pytest.approx(run.summary["out_of_sample"]["max_drawdown"], rel=1e-6)
+    assert min(drawn["buy and hold"]["y"]) == pytest.approx(run.summary["benchmark"]["max_drawdown"], rel=1e-6)
+
+
+def test_positions_are_those_of_the_table(root: Path, run: RunResult) -> None:
+    drawn = payload(root / "walked/report.html")
+    (position, exposure) = drawn["charts"]["exposure"]["data"]
+    row = {day: index for index, day in enumerate(days(run.equity["time"]))}
+    held = run.equity["position"].to_numpy()
+    np.testing.assert_array_equal(position["y"], held[[row[day] for day in drawn["series"]["position_time"]]])
+    changes = {days(run.equity["time"])[index] for index in np.flatnonzero(np.diff(held)) + 1}
+    assert changes <= set(drawn["series"]["position_time"])
+    # The newest year of 252 bars.
+    assert exposure["y"][-1] == pytest.approx(np.mean(held[-252:] != 0.0), rel=1e-6)
+
+
+def test_rolling_figures_are_those_of_the_newest_year(root: Path, run: RunResult) -> None:
+    traces_ = payload(root / "walked/report.html")["charts"]["rolling"]["data"]
+    returns = (run.equity["equity"] / run.equity["equity"].shift(1) - 1).to_numpy()[-252:]
+    deviation = returns.std(ddof=1)
+    assert traces_[0]["y"][-1] == pytest.approx(returns.mean() / deviation * math.sqrt(252), rel=1e-6)
+    assert traces_[2]["y"][-1] == pytest.approx(deviation * math.sqrt(252), rel=1e-6)
 
 
 def test_months_and_years_compound_to_the_whole(root: Path, run: RunResult) -> None:

@@ -18,12 +18,20 @@ from omegaconf.errors import OmegaConfBaseException
 from admf_ray.app.parsing import allowed_options, parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
-from admf_ray.errors import ConfigError
+from admf_ray.errors import ConfigError, ReproductionError, first_line
 from admf_ray.plugins import active_plugins
 from admf_ray.workflow import Variant
-from admf_ray.workflow.results import read_json
+from admf_ray.workflow.results import read_json, read_text
 
-__all__ = ["compose_settings", "config_directory", "experiment_lines", "experiments", "settings_yaml", "variant_yaml"]
+__all__ = [
+    "compose_settings",
+    "config_directory",
+    "experiment_lines",
+    "experiments",
+    "plain_config",
+    "settings_yaml",
+    "variant_yaml",
+]
 
 _FREE = ("strategy.params", "strategy.space")
 _OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "logging", "report")
@@ -132,7 +140,7 @@ def _continued(run: Path) -> str:
     """Give the configuration of a run to go on with; what says nothing about the result is chosen anew."""
     if not (run / "summary.json").is_file():
         raise ConfigError(f"run: '{run}' holds no finished run (there is no summary.json in it)")
-    values: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
+    values = plain_config(read_text(run / "config.yaml"), run)
     for name in _ANEW:
         values.pop(name, None)
     manifest = read_json(run / "manifest.json")
@@ -142,6 +150,22 @@ def _continued(run: Path) -> str:
     values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs"}
     values["plugins"] = [str(run / "plugins" / f"{name}.py") for name in manifest["plugins"]]
     return _with_defaults(_ANEW, values)
+
+
+def plain_config(text: str, run: Path) -> dict[str, Any]:
+    """Give the resolved configuration of a run from its YAML.
+
+    Raises
+    ------
+    ReproductionError
+        Where it is damaged.
+    """
+    try:
+        values: Any = OmegaConf.to_container(OmegaConf.create(text))
+        parse_settings(values)
+    except Exception as error:
+        raise ReproductionError(f"'{run / 'config.yaml'}' cannot be read: {first_line(error)}") from None
+    return dict(values)
 
 
 def _with_defaults(groups: Mapping[str, str], values: Mapping[str, Any]) -> str:
@@ -215,12 +239,12 @@ def _moment(nanoseconds: int | None) -> str | None:
     return str(np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="auto"))
 
 
-def differing_options(configs: Sequence[str]) -> dict[str, list[str]]:
-    """Give the options that are not the same in all of these configurations (YAML), with the value in each.
+def differing_options(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Give the options that are not the same in all of these configurations, with the value in each.
 
     Where something ran, and how it was shown, is left out.
     """
-    flat = [dict(_options(OmegaConf.to_container(OmegaConf.create(text)))) for text in configs]
+    flat = [dict(_options(config)) for config in configs]
     names = dict.fromkeys(name for options in flat for name in options)
     shown = {name: [str(options.get(name, "-")) for options in flat] for name in names}
     return {name: values for name, values in shown.items() if len(set(values)) > 1}

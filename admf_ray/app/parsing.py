@@ -85,5 +85,7 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     if detail["type"].startswith("union_tag"):
         kinds = ["rolling", "anchored", "expanding", "split"]
         return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
+    if detail["type"] == "tuple_type":
+        return path, f"{detail['input']!r} is not allowed; allowed: a list in brackets: [a,b]"
     allowed = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
     return path, f"{detail['input']!r} is not allowed; allowed: {allowed}"

@@ -211,6 +211,11 @@ class LoggingSettings(_Section):
     rotation: Annotated[int, Field(ge=1_000)] = 10_000_000
     kept: Annotated[int, Field(ge=0)] = 3
 
+    @field_validator("level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: Any) -> Any:
+        return value.upper() or "INFO" if isinstance(value, str) else value
+
 
 class ReportSettings(_Section):
     """``report``: the page that a run writes."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
-__all__ = ["Parameter", "complete", "satisfied"]
+__all__ = ["Parameter", "check_names", "complete", "satisfied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,20 @@ class Parameter:
     low: float
     high: float
     kind: Literal["int", "float"] = "int"
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that are no numbers or in the wrong order, and a default beyond them."""
+        where = f"parameter '{self.name}'"
+        if not str(self.name).isidentifier():
+            raise ConfigError(f"{where}: no name; allowed: letters, digits and _")
+        if self.kind not in {"int", "float"}:
+            raise ConfigError(f"{where}: kind is {self.kind!r}; allowed: int, float")
+        for bound in (self.low, self.high):
+            if isinstance(bound, bool) or not isinstance(bound, int | float | np.number) or not np.isfinite(bound):
+                raise ConfigError(f"{where}: bound {bound!r} is no number")
+        if self.low > self.high:
+            raise ConfigError(f"{where}: low {self.low:g} is above high {self.high:g}")
+        self.check(self.default, f"{where}: default")
 
     def check(self, value: float, where: str) -> float:
         """Give the value as a float, or refuse it.
@@ -57,6 +71,20 @@ class Parameter:
         if not self.low <= value <= self.high:
             raise ConfigError(f"{where}: {value!r} is out of bounds; {allowed}")
         return float(value)
+
+
+def check_names(parameters: Sequence[Parameter], entry: str) -> None:
+    """Refuse two parameters of one name.
+
+    Raises
+    ------
+    ConfigError
+        Names the entry and the parameter.
+    """
+    names = [parameter.name for parameter in parameters]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"'{entry}' has two parameters that are named '{name}'")
 
 
 def complete(parameters: Sequence[Parameter], given: Mapping[str, float], where: str) -> dict[str, float]:

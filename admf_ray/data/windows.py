@@ -126,7 +126,11 @@ class WindowPlan:
             if self.kind == "anchored":
                 train_stop = axis.shift(train_stop, shift)
             test_start = axis.shift(train_stop, self.gap)
-            yield start, train_stop, test_start, axis.shift(test_start, self.test)
+            test_stop = axis.shift(test_start, self.test)
+            if self.step == self.test and self.gap.unit == "b":
+                # Bars counted from different days do not end where the next ones begin.
+                test_stop = axis.shift(axis.shift(train_stop, self.step), self.gap)
+            yield start, train_stop, test_start, test_stop
 
     def _checked(self, window: Window, before: Sequence[Window]) -> Window:
         for name, length, least in (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from admf_ray.core.kernels import INDICATOR, check_kernel
-from admf_ray.core.parameters import Parameter
+from admf_ray.core.parameters import Parameter, check_names
 from admf_ray.core.registry import Registry
 
 __all__ = ["INDICATORS", "Indicator"]
@@ -49,8 +49,9 @@ class Indicator:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a kernel of another signature."""
+        """Refuse a kernel of another signature, and parameters of one name."""
         check_kernel(self.kernel, INDICATOR, self.name)
+        check_names(self.parameters, self.name)
 
 
 INDICATORS: Registry[Indicator] = Registry("indicator")

@@ -80,9 +80,9 @@ def strategy(
             Strategy(
                 name=function.__name__,
                 parameters=tuple(parameters),
-                inputs=tuple(inputs),
+                inputs=_texts("inputs", inputs),
                 kernel=kernel,
-                constraints=tuple(constraints),
+                constraints=_texts("constraints", constraints),
                 state_size=_bars("state_size", state_size, parameters),
                 warm_up=_bars("warm_up", warm_up, parameters),
                 convergence=_bars("convergence", warm_up if convergence is None else convergence, parameters),
@@ -125,7 +125,7 @@ def indicator(
                 pattern=pattern,
                 parameters=tuple(parameters),
                 inputs=inputs,
-                outputs=tuple(outputs) or (function.__name__,),
+                outputs=_texts("outputs", outputs) or (function.__name__,),
                 kernel=kernel,
                 state_size=_bars("state_size", state_size, parameters),
                 warm_up=_bars("warm_up", warm_up, parameters),
@@ -154,6 +154,12 @@ def _compiled(function: Kernel, signature: Any, arguments: Sequence[str], family
         )
     # Numbers and helpers from elsewhere are frozen into a kernel, and a cache on disk would not see them change.
     return compiled(signature, cache=False)(function)
+
+
+def _texts(what: str, given: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(given, str) or not all(isinstance(text, str) for text in given):
+        raise ConfigError(f"{what} is {given!r}; allowed: texts in parentheses, each followed by a comma")
+    return tuple(given)
 
 
 def _bars(what: str, count: Bars, parameters: Sequence[Parameter]) -> Callable[[tuple[float, ...]], int]:

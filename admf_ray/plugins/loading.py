@@ -1,5 +1,6 @@
 """Making the entries of plugins known by name, in the driver and on every worker."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -13,8 +14,10 @@ from typing import Any
 from admf_ray.core.registry import Registry
 from admf_ray.errors import AdmfError, ConfigError, first_line
 from admf_ray.fingerprint import cache_directory
+from admf_ray.indicators import Key, plan_keys
 from admf_ray.plugins.decorators import collecting
 from admf_ray.plugins.source import Plugin, check_imports
+from admf_ray.strategies import Strategy
 
 __all__ = ["activate", "active_entries", "active_plugins"]
 
@@ -77,11 +80,23 @@ def activate(plugins: Sequence[Plugin]) -> None:
                     )
                 registry.add(entry)
                 entries.append((registry, entry, where))
+        for _, entry, where in entries:
+            if isinstance(entry, Strategy):
+                _check_inputs(entry, where)
     except BaseException:
         for registry, entry, _ in entries:
             registry.remove(entry)
         raise
     _active = _Active(tuple(plugins), tuple(entries))
+
+
+def _check_inputs(strategy: Strategy, where: str) -> None:
+    """Refuse inputs that the hub could not compute; a plugin that brings an indicator may stand after the strategy."""
+    defaults = {parameter.name: f"{parameter.default:.17g}" for parameter in strategy.parameters}
+    try:
+        plan_keys(("X",), [Key.parse(text.format(**defaults)).bind("X") for text in strategy.inputs])
+    except ConfigError as error:
+        raise ConfigError(f"plugins: {where}: inputs of '{strategy.name}': {error}") from None
 
 
 def _load(plugin: Plugin) -> tuple[Registered, ...]:
@@ -95,9 +110,10 @@ def _load(plugin: Plugin) -> tuple[Registered, ...]:
         partial.write_text(plugin.source, encoding="utf-8")
         partial.replace(path)
     try:
-        with collecting() as offers:
+        # What a plugin prints is no result.
+        with collecting() as offers, contextlib.redirect_stdout(sys.stderr):
             _import(path, f"admf_ray_plugin_{key}_{plugin.name}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"plugins: {plugin.origin}:{_line(error, path)}: {_reason(error)}") from None
     if not offers:
         raise ConfigError(
@@ -123,7 +139,7 @@ def _import(path: Path, name: str) -> None:
         raise
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     """Give the line of a plugin at which it failed: of its kernel's code where a kernel does not compile."""
     place = getattr(error, "loc", None)
     if place is not None and place.filename == str(path):
@@ -135,7 +151,7 @@ def _line(error: Exception, path: Path) -> int:
     return frames[-1] or 1 if frames else 1
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, AdmfError):
         return first_line(error)
     kind = type(error).__module__.partition(".")[0]

@@ -61,7 +61,7 @@ def find_plugins(names: Sequence[str]) -> tuple[Plugin, ...]:
     for name in names:
         path = _locate(name)
         try:
-            source = path.read_text(encoding="utf-8")
+            source = path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             raise ConfigError(f"plugins: '{path}' cannot be read: {first_line(error)}") from None
         if twins := [other.origin for other in found if other.name == path.stem]:
@@ -104,7 +104,9 @@ def check_imports(plugin: Plugin) -> None:
     try:
         tree = ast.parse(plugin.source)
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"plugins: {plugin.origin}:{getattr(error, 'lineno', 1)}: {first_line(error)}") from None
+        raise ConfigError(
+            f"plugins: {plugin.origin}:{getattr(error, 'lineno', None) or 1}: {first_line(error)}"
+        ) from None
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):

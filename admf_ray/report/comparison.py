@@ -47,7 +47,8 @@ class Compared:
     def of(cls, performances: Sequence[Performance], differences: Mapping[str, Sequence[str]]) -> Self:
         """Collect the figures of runs."""
         plain = [one.result.directory.name if one.result.directory else "" for one in performances]
-        names = [name if plain.count(name) == 1 else f"{name}-{index + 1}" for index, name in enumerate(plain)]
+        unique = len(set(plain)) == len(plain)
+        names = plain if unique else [f"{name}-{index + 1}" for index, name in enumerate(plain)]
         known = [
             {**(headline(one.result.summary) or {}), **one.result.summary.get("relative", {})} for one in performances
         ]

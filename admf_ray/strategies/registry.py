@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from admf_ray.core.kernels import STRATEGY, check_kernel
-from admf_ray.core.parameters import Parameter, complete, satisfied
+from admf_ray.core.parameters import Parameter, check_names, complete, satisfied
 from admf_ray.core.registry import Registry, unknown_name
 from admf_ray.errors import ConfigError
 
@@ -54,13 +54,15 @@ class Strategy:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a kernel of another signature, and inputs of parameters that are not there."""
+        """Refuse a kernel of another signature, parameters of one name, and inputs and constraints of others."""
         check_kernel(self.kernel, STRATEGY, self.name)
+        check_names(self.parameters, self.name)
         named = {field for text in self.inputs for _, field, *_ in Formatter().parse(text) if field is not None}
         if strangers := named - set(self.parameter_names):
             raise ConfigError(
                 f"inputs of '{self.name}': {unknown_name('parameter', min(strangers), list(self.parameter_names))}"
             )
+        self.complete({}, f"defaults of '{self.name}'")
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

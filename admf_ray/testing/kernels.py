@@ -7,7 +7,7 @@ bar is written; nothing is known before the warm-up; missing bars give NaN; targ
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from admf_ray.strategies import STRATEGIES, Strategy
 __all__ = [
     "BARS",
     "CHECKS",
+    "bars_for",
     "check_bounds",
     "check_chunks",
     "check_entry",
@@ -55,32 +56,49 @@ _UNWRITTEN = -12345.0
 _LONGEST = 600
 _TRIES = 1_000
 _GAP = slice(100, 110)
+_BEYOND = 300
+_SESSION = 7
+_GUARDS = 64
+_GUARD = 8.25e77
 _FAMILIES = {Indicator: INDICATORS.family, Strategy: STRATEGIES.family, SizingRule: SIZINGS.family}
 _DAY = 86_400 * 10**9
 
 Array = npt.NDArray[np.float64]
-Run = Callable[[Array, Sequence[int]], Array]
-"""Runs a kernel over rows [field, time], cut into chunks at given bars; gives its output."""
 
 
-def random_rows(seed: int, missing: float) -> Array:
+class Run(Protocol):
+    """Runs a kernel over rows [field, time], cut into chunks at given bars; gives its output [output, time].
+
+    ``unwritten`` is what the output holds before.
+    """
+
+    def __call__(self, rows: Array, cuts: Sequence[int], unwritten: float = ...) -> Array:
+        """Give the output."""
+
+
+def random_rows(seed: int, missing: float, bars: int = BARS) -> Array:
     """Give random open, high, low, close and volume; a share of the bars is missing.
 
     Returns
     -------
-    float64 array, shape [5, `BARS`]
+    float64 array, shape [5, bars]
     """
     rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, BARS)))
-    first = close * np.exp(rng.normal(0, 0.01, BARS))
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, bars)))
+    first = close * np.exp(rng.normal(0, 0.01, bars))
     extent = [np.maximum(first, close) * 1.01, np.minimum(first, close) * 0.99]
-    rows = np.stack([first, *extent, close, rng.integers(1, 1_000, BARS)]).astype(np.float64)
-    rows[:4, rng.random(BARS) < missing] = math.nan
+    rows = np.stack([first, *extent, close, rng.integers(1, 1_000, bars)]).astype(np.float64)
+    rows[:4, rng.random(bars) < missing] = math.nan
     return rows
 
 
+def bars_for(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> int:
+    """Give the length of a series that outlives the warm-up."""
+    return max(BARS, entry.warm_up(parameters) + _BEYOND)
+
+
 def random_parameters(rng: np.random.Generator, entry: Indicator | Strategy) -> tuple[float, ...]:
-    """Give parameters within bounds and constraints, short enough that the series outlives the warm-up.
+    """Give parameters within bounds and constraints, none longer than the series needs to be.
 
     Raises
     ------
@@ -118,9 +136,9 @@ def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Ru
 
 
 def _indicator_run(entry: Indicator, parameters: tuple[float, ...]) -> Run:
-    def run(rows: Array, cuts: Sequence[int]) -> Array:
+    def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
         reads = np.arange(3, 3 + entry.inputs) % len(FIELDS)
-        return _driven(entry, rows, reads, parameters, cuts, len(entry.outputs))
+        return _driven(entry, rows, reads, parameters, cuts, len(entry.outputs), unwritten)
 
     return run
 
@@ -131,9 +149,9 @@ def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
     plan = plan_keys(("X",), keys)
     reads = np.array([[plan.rows[key] for key in keys]], dtype=np.int64)
 
-    def run(rows: Array, cuts: Sequence[int]) -> Array:
+    def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
         hub = compute_hub(_bars(rows), plan, len(keys), len(set(keys)))
-        return _driven(entry, hub.matrix, reads, parameters, cuts, 1)
+        return _driven(entry, hub.matrix, reads, parameters, cuts, 1, unwritten)
 
     return run
 
@@ -158,16 +176,29 @@ def _driven(
     parameters: Sequence[float],
     cuts: Sequence[int],
     height: int,
+    unwritten: float,
 ) -> Array:
-    """Call a kernel over consecutive pieces."""
-    inputs = [np.array(matrix), np.array(reads), np.arange(BARS, dtype=np.int32), np.array(parameters, dtype=float)]
+    """Call a kernel over consecutive pieces, several bars a session, with guards behind state and output."""
+    bars = matrix.shape[1]
+    session = (np.arange(bars) // _SESSION).astype(np.int32)
+    inputs = [np.array(matrix), np.array(reads), session, np.array(parameters, dtype=float)]
     before = [values.copy() for values in inputs]
     for values in inputs:
         values.flags.writeable = False
-    out = np.full((height, BARS), _UNWRITTEN)
-    state = np.zeros(entry.state_size(tuple(parameters)))
-    for start, stop in itertools.pairwise([0, *sorted(cuts), BARS]):
-        entry.kernel(*inputs, state, start, stop, out)
+    size = entry.state_size(tuple(parameters))
+    state = np.zeros(size + _GUARDS)
+    state[size:] = _GUARD
+    block = np.full(height * bars + _GUARDS, unwritten)
+    block[height * bars :] = _GUARD
+    out = block[: height * bars].reshape(height, bars)
+    for start, stop in itertools.pairwise([0, *sorted(cuts), bars]):
+        entry.kernel(*inputs, state[:size], start, stop, out)
+        if (out[:, stop:] != unwritten).any():
+            raise ContractError(f"called for bars {start} to {stop} it writes beyond them")
+    if (state[size:] != _GUARD).any():
+        raise ContractError(f"it writes beyond its state, which is said to be {size} numbers")
+    if (block[height * bars :] != _GUARD).any():
+        raise ContractError("it writes beyond its output")
     if any(now.tobytes() != then.tobytes() for now, then in zip(inputs, before, strict=True)):
         raise ContractError("an input was changed")
     return out
@@ -186,58 +217,64 @@ def _first(one: Array, other: Array) -> int:
 
 
 def check_prefix(run: Run, rows: Array, other: Array, at: int) -> None:
-    """Refuse a kernel whose output before bar ``at`` changes when the bars from there on do."""
+    """Refuse a kernel whose output before bar ``at`` changes when the bars from there on do, or are not there yet."""
     changed = rows.copy()
     changed[:, at:] = other[:, at:]
     before, after = (np.ascontiguousarray(run(one, [])[:, :at]) for one in (rows, changed))
     if before.tobytes() != after.tobytes():
         raise ContractError(f"bar {_first(before, after)} changes when bars from {at} on do: it looks ahead")
+    ended = run(np.ascontiguousarray(rows[:, :at]), [])
+    if before.tobytes() != ended.tobytes():
+        raise ContractError(f"bar {_first(before, ended)} changes when the series ends at {at}: it looks ahead")
 
 
 def check_written(run: Run, rows: Array) -> None:
-    """Refuse a kernel that leaves a bar out, gives an infinite value, or another output the second time."""
+    """Refuse a kernel that leaves a bar out, gives an infinite value, or another output the second time.
+
+    The second time the output begins with other numbers: a kernel must not read what it has not written.
+    """
     out = run(rows, [])
     if (out == _UNWRITTEN).any():
         raise ContractError(f"bar {int(np.argmax((out == _UNWRITTEN).any(axis=0)))} is not written")
     if np.isinf(out).any():
         raise ContractError(f"bar {int(np.argmax(np.isinf(out).any(axis=0)))} is infinite")
-    again = run(rows, [])
+    again = run(rows, [], unwritten=-_UNWRITTEN)
     if out.tobytes() != again.tobytes():
         raise ContractError(f"run again, bar {_first(out, again)} is another")
 
 
 def check_warm_up(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
     """Refuse a kernel that knows something before its warm-up is over, or nothing when it is."""
-    out, warm_up = run(random_rows(1, 0.0), []), entry.warm_up(parameters)
+    bars, warm_up = bars_for(entry, parameters), entry.warm_up(parameters)
+    out = run(random_rows(1, 0.0, bars), [])
     if not np.isnan(out[:, :warm_up]).all():
         early = int(np.argmax(~np.isnan(out).all(axis=0)))
         raise ContractError(f"bar {early} has a value; the warm-up is said to be {warm_up} bars")
-    if warm_up < BARS and not np.isfinite(out[:, warm_up]).any():
+    if not np.isfinite(out[:, warm_up]).any():
         raise ContractError(f"bar {warm_up} has no value; the warm-up is said to be {warm_up} bars")
 
 
 def check_missing(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
     """Refuse a kernel that makes a value out of missing bars, or that one missing bar spoils for ever."""
-    rows = random_rows(1, 0.0)
+    bars = bars_for(entry, parameters)
+    rows = random_rows(1, 0.0, bars)
     rows[:4] = math.nan
     out = run(rows, [])
     if not np.isnan(out).all():
         raise ContractError(
             f"bar {int(np.argmax(~np.isnan(out).all(axis=0)))} has a value, though all bars are missing"
         )
-    rows = random_rows(1, 0.0)
+    rows = random_rows(1, 0.0, bars)
     rows[:4, _GAP] = math.nan
     back = _GAP.stop + entry.warm_up(parameters) + 1
-    if back < BARS and not np.isfinite(run(rows, [])[:, back:]).any():
+    if not np.isfinite(run(rows, [])[:, back:]).any():
         raise ContractError(f"there is no value from bar {back} on, though no bar from {_GAP.stop} on is missing")
 
 
-def check_bounds(run: Run) -> None:
-    """Refuse targets beyond full exposure, and a strategy that never has one."""
-    targets = run(random_rows(2, 0.1), [])
+def check_bounds(run: Run, rows: Array) -> None:
+    """Refuse targets beyond full exposure."""
+    targets = run(rows, [])
     known = targets[np.isfinite(targets)]
-    if not len(known):
-        raise ContractError("there is no target at all")
     if (np.abs(known) > 1).any():
         raise ContractError(f"a target is {known[np.abs(known) > 1][0]:g}; allowed: -1 to +1")
 
@@ -306,17 +343,22 @@ def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
 
     def drawn(rng: np.random.Generator) -> tuple[Run, Array, tuple[float, ...]]:
         parameters = random_parameters(rng, entry)
-        rows = random_rows(int(rng.integers(10_000)), float(rng.choice([0.0, 0.1])))
+        rows = random_rows(int(rng.integers(10_000)), float(rng.choice([0.0, 0.1])), bars_for(entry, parameters))
         return kernel_run(entry, parameters), rows, parameters
 
     def chunks(rng: np.random.Generator) -> None:
         run, rows, _ = drawn(rng)
-        cuts = [*rng.integers(0, BARS, 4).tolist(), *rng.choice([511, 512, 513, 1_023, 1_024, 1_025], 2).tolist()]
+        cuts = [
+            *rng.integers(0, rows.shape[1], 4).tolist(),
+            *rng.choice([511, 512, 513, 1_023, 1_024, 1_025], 2).tolist(),
+        ]
         check_chunks(run, rows, cuts)
 
     def prefix(rng: np.random.Generator) -> None:
         run, rows, _ = drawn(rng)
-        check_prefix(run, rows, random_rows(int(rng.integers(10_000, 20_000)), 0.1), int(rng.integers(1, BARS)))
+        bars = rows.shape[1]
+        other = random_rows(int(rng.integers(10_000, 20_000)), 0.1, bars)
+        check_prefix(run, rows, other, int(rng.integers(1, bars)))
 
     def written(rng: np.random.Generator) -> None:
         run, rows, _ = drawn(rng)
@@ -338,7 +380,7 @@ def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
         "missing": (1, missing),
     }
     if isinstance(entry, Strategy):
-        checks["bounds"] = (1, lambda rng: check_bounds(kernel_run(entry, small_parameters(entry))))
+        checks["bounds"] = (_ALWAYS, lambda rng: check_bounds(*drawn(rng)[:2]))
     return checks
 
 

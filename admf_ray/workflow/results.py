@@ -108,6 +108,9 @@ def load_run(directory: str | Path) -> RunResult:
     if not (path / "summary.json").is_file():
         raise ConfigError(f"run: '{path}' holds no finished run (there is no summary.json in it)")
     tables = {file.stem: _read(file, pl.read_parquet) for file in sorted(path.glob("phases/*/*.parquet"))}
+    recorded = read_json(path / "manifest.json")["fingerprints"] if (path / "manifest.json").is_file() else {}
+    if lost := sorted(set(recorded) - set(tables)):
+        raise ReproductionError(f"'{path}' has lost its tables: {', '.join(lost)}")
     return RunResult(read_json(path / "summary.json"), tables, path.resolve())
 
 

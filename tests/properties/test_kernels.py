@@ -71,7 +71,9 @@ def test_missing_bars_give_no_value_and_spoil_none_for_ever(entry: Any) -> None:
 
 @pytest.mark.parametrize("entry", list(STRATEGIES), ids=lambda entry: entry.name)
 def test_targets_stay_within_full_exposure(entry: Strategy) -> None:
-    kernels.check_bounds(kernel_run(entry, kernels.small_parameters(entry)))
+    run, rows_ = kernel_run(entry, kernels.small_parameters(entry)), random_rows(2, 0.1)
+    assert np.isfinite(run(rows_, [])).any()
+    kernels.check_bounds(run, rows_)
 
 
 @pytest.mark.parametrize("entry", list(SIZINGS), ids=lambda entry: entry.name)
@@ -93,7 +95,7 @@ def test_defaults_obey_their_own_bounds_and_every_entry_names_its_source(registr
 def broken(change: Any) -> Any:
     """A run that gives the close, changed."""
 
-    def run(rows: np.ndarray, cuts: Any) -> np.ndarray:
+    def run(rows: np.ndarray, cuts: Any, unwritten: float = -12345.0) -> np.ndarray:
         out = rows[3:4].copy()
         change(rows, list(cuts), out)
         return out
@@ -139,7 +141,13 @@ CROSS = STRATEGIES["sma_cross"]
             lambda: kernels.check_missing(CROSS, broken(spoilt), (5.0, 9.0)),
             "there is no value from bar 119 on, though no bar from 110 on is missing",
         ),
-        (lambda: kernels.check_bounds(put(9, 1.0)), "a target is 1"),
+        (lambda: kernels.check_bounds(put(9, 1.0), random_rows(1, 0)), "a target is 1"),
+        (
+            lambda: kernels.check_prefix(
+                put(6, lambda rows, cuts: rows.shape[1]), random_rows(1, 0), random_rows(2, 0), 7
+            ),
+            "bar 6 changes when the series ends at 7: it looks ahead",
+        ),
         (
             lambda: kernels.check_warm_up(CROSS, put(0, 1.0), (5.0, 9.0)),
             "bar 0 has a value; the warm-up is said to be 8 bars",

@@ -66,7 +66,7 @@ def test_the_log_file_says_each_cause_once_with_a_count(elsewhere: Path, capsys:
 
 
 def test_detail_is_logged_on_request(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("LOG_LEVEL", "debug")
     assert main(["+experiment=walkforward", *SMALL, "run_name=a"]) == 0
     assert " DEBUG   CHUNK " in (elsewhere / "runs/a/run.log").read_text()
     assert "level: DEBUG" in (elsewhere / "runs/a/config.yaml").read_text()

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from admf_ray.app.configuration import differing_options
+from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.settings import Settings
 from admf_ray.errors import ConfigError
 from admf_ray.fingerprint import fingerprint_value
@@ -19,11 +19,20 @@ _LONGEST_NAME = 120
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Print figures and differences of runs, and write them with their paths as a page into ``run_root``."""
+    """Print figures and differences of runs, and write them with their paths as a page into ``run_root``.
+
+    Raises
+    ------
+    ConfigError
+        Where there are fewer than two runs, or one is not finished.
+    ReproductionError
+        Where a file of one is damaged.
+    """
     if len(settings.runs) < 2:
         raise ConfigError(f"runs: {len(settings.runs)} given; allowed: two or more: runs=[<dir>,<dir>]")
     performances = [performance(load_run(directory)) for directory in settings.runs]
-    compared = Compared.of(performances, differing_options([one.config for one in performances]))
+    configs = [plain_config(one.config, directory) for one, directory in zip(performances, settings.runs, strict=True)]
+    compared = Compared.of(performances, differing_options(configs))
     print_comparison(console, compared)
     log_record("COMPARISON", {"runs": list(compared.names), "figures": compared.figures})
     if settings.run_root is not None:

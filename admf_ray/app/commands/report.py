@@ -13,7 +13,15 @@ __all__ = ["run"]
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Write ``report.html`` into the run directory."""
+    """Write ``report.html`` into the run directory.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no finished run.
+    ReproductionError
+        Where a file of it is damaged.
+    """
     result = load_run(required_run(settings))
     assert result.directory is not None
     page = result.directory / "report.html"

@@ -16,7 +16,13 @@ __all__ = ["run"]
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Refit the newest window of a run's configuration on the bars there are now, and print what follows."""
+    """Refit the newest window of a run's configuration on the bars there are now, and print what follows.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no finished run, or the bars do not fill a train span.
+    """
     required_run(settings)
     bars = load_data(settings)
     print_data(console, bars)

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, cut_windows, doubts, window_spans
-from admf_ray.app.configuration import differing_options, settings_yaml
+from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -41,7 +41,8 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
 def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Window]) -> Earlier:
     """Take over a run that differs in its data only."""
     earlier = load_run(run)
-    for name, (then, now) in differing_options([read_text(run / "config.yaml"), settings_yaml(settings)]).items():
+    then_config = plain_config(read_text(run / "config.yaml"), run)
+    for name, (then, now) in differing_options([then_config, settings.plain()]).items():
         if not name.startswith(("data.", "plugins")):
             raise ConfigError(
                 f"{name}: {now} is not the {then} of '{run.name}'; allowed: what the run has that is extended"

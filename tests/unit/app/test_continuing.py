@@ -262,3 +262,26 @@ def test_without_a_run_there_is_nothing_to_go_on_with(
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["today", "walkforward", "compare"])
+@pytest.mark.parametrize("text", [None, "", "data: [1,", "data: {pth: 1}\n"], ids=["gone", "empty", "cut", "wrong"])
+def test_a_damaged_configuration_is_told(files: Path, tmp_path: Path, capsys, command: str, text: str | None) -> None:
+    run = tmp_path / "old"
+    shutil.copytree(files / "old", run)
+    (run / "config.yaml").unlink()
+    if text is not None:
+        (run / "config.yaml").write_text(text)
+    runs = [f"runs=[{run},{files / 'old'}]"] if command == "compare" else [f"run={run}"]
+    assert main([f"+experiment={command}", *runs, "cluster=serial", f"run_root={tmp_path}"]) == 1
+    assert "config.yaml' cannot be read: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "walkforward", "fingerprint"])
+def test_a_lost_table_is_told(files: Path, tmp_path: Path, capsys, command: str) -> None:
+    run = tmp_path / "old"
+    shutil.copytree(files / "old", run)
+    (run / "phases/discovery/windows.parquet").unlink()
+    runs = [f"runs=[{run},{files / 'old'}]"] if command == "compare" else [f"run={run}"]
+    assert main([f"+experiment={command}", *runs, "cluster=serial"]) == 1
+    assert "has lost its tables: windows" in capsys.readouterr().err

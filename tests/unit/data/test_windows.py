@@ -148,3 +148,16 @@ def test_a_span_of_dates_is_open_where_nothing_is_given(sp500) -> None:
     assert days(sp500, Window(0, start, stop, start, stop)) == ("2003-01-02", "2003-12-31") * 2
     with pytest.raises(ConfigError, match="span: from 2030-01-01 to None there are 0 bars"):
         date_span(sp500, "2030-01-01", None, "span")
+
+
+@pytest.mark.parametrize("kind", ["rolling", "anchored"])
+@pytest.mark.parametrize("gap", ["1b", "5b", "21b"])
+def test_a_gap_in_bars_goes_with_spans_of_the_calendar(sp500, kind: str, gap: str) -> None:
+    spans = {
+        name: Span.parse(text, name) for name, text in (("train", "4y"), ("test", "1y"), ("step", "1y"), ("gap", gap))
+    }
+    windows = WindowPlan(kind=kind, align="year", **spans).cut(sp500)
+    assert len(windows) >= 15
+    for window, following in itertools.pairwise(windows):
+        assert window.test_start - window.train_stop == spans["gap"].count
+        assert window.test_stop == following.test_start

@@ -171,6 +171,39 @@ BROKEN = {
         r"mine.py:6: IndexError: tuple index out of range",
     ),
     "warm-up below 0": (MOMENTUM.replace("int(given[0])", "-1"), r"mine.py:6: warm_up is -1; allowed: a whole number"),
+    "exit": (HEAD + "raise SystemExit(3)\n", r"mine.py:6: SystemExit: 3"),
+    "bounds of text": (MOMENTUM.replace("1, 500", "'a', 500"), r"mine.py:6: parameter 'lag': bound 'a' is no number"),
+    "bounds the wrong way": (
+        MOMENTUM.replace("1, 500", "500, 1"),
+        r"mine.py:6: parameter 'lag': low 500 is above high",
+    ),
+    "default out of bounds": (
+        MOMENTUM.replace("120, 1", "120, 200"),
+        r"mine.py:6: parameter 'lag': default: 120 is out of",
+    ),
+    "two parameters of one name": (
+        MOMENTUM.replace(
+            '(Parameter("lag", 120, 1, 500),)', '(Parameter("lag", 9, 1, 50), Parameter("lag", 9, 1, 50))'
+        ),
+        r"mine.py:6: 'momentum' has two parameters that are named 'lag'",
+    ),
+    "inputs that are no tuple": (
+        MOMENTUM.replace('("close",)', '"close"'),
+        r"mine.py:6: inputs is 'close'; allowed: texts",
+    ),
+    "unknown indicator": (
+        MOMENTUM.replace('("close",)', '("smaa(close,20)",)'),
+        r"mine.py:6: inputs of 'momentum': no indicator is named 'smaa' \(did you mean sma\?\)",
+    ),
+    "no key": (
+        MOMENTUM.replace('("close",)', '("sma(close",)'),
+        r"mine.py:6: inputs of 'momentum': indicator key 'sma\(cl",
+    ),
+    "unknown constraint": (
+        MOMENTUM.replace('("close",)', '("close",), constraints=("lga > 3",)'),
+        r"mine.py:6: constraint 'lga > 3': no parameter is named 'lga' \(did you mean lag\?\)",
+    ),
+    "NUL": ("x = 1\n\0\n", r"mine.py:1: "),
     "exception": (HEAD + "raise ValueError('no way')\n", r"mine.py:6: ValueError: no way"),
     "signature": (
         HEAD + "@sizing\ndef half(target, size):\n    return target\n",
@@ -206,6 +239,21 @@ def test_what_is_wrong_in_a_plugin_is_told_with_file_and_line(
         use(written(elsewhere, source))
     assert active_plugins() == ()
     assert "momentum" not in STRATEGIES
+
+
+def test_a_byte_order_mark_is_no_part_of_the_source(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_bytes(b"\xef\xbb\xbf" + MOMENTUM.replace("\n", "\r\n").encode())
+    use(str(tmp_path / "mine.py"))
+    assert "momentum" in STRATEGIES
+
+
+def test_what_a_plugin_prints_is_no_result(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(elsewhere, "print('hello')\n" + MOMENTUM)
+    command = ["+experiment=backtest", "strategy=custom", "strategy.name=momentum", "plugins=[mine.py]", "report=none"]
+    assert main([*command, "logging=json"]) == 0
+    captured = capsys.readouterr()
+    assert "hello" not in captured.out
+    assert "hello" in captured.err
 
 
 def test_two_plugins_with_one_entry_are_refused_with_both_lines(tmp_path: Path) -> None:
@@ -262,6 +310,48 @@ def test_selfcheck_holds_for_a_sound_plugin_and_names_what_is_broken(
     printed = capsys.readouterr().out
     assert "broken: strategy momentum: prefix (outputs up to a bar do not change when later bars do" in printed
     assert "broken: sizing half: bounds" in printed
+
+
+KERNEL = """@strategy(inputs=("close",), warm_up=0, state_size=1)
+def sought(matrix, rows, session, params, state, start, stop, out):
+    close = matrix[rows[0, 0]]
+    for t in range(start, stop):
+        out[0, t] = close[t] - close[t]
+        if not math.isnan(close[t]):
+            CHANGE
+"""
+UNSOUND = {
+    "length of the series": (
+        "out[0, t] = 1.0 if t < close.shape[0] // 2 else 0.0",
+        "prefix",
+        "changes when the series ends",
+    ),
+    "session of the next bar": (
+        "out[0, t] = 1.0 if t + 1 < session.shape[0] and session[t + 1] > session[t] else 0.0",
+        "prefix",
+        "it looks ahead",
+    ),
+    "beyond the state": ("state[3] = 1.0", "chunks", "it writes beyond its state, which is said to be 1 numbers"),
+    "beyond the piece": ("out[0, min(t + 1, close.shape[0] - 1)] = 0.0", "chunks", "it writes beyond them"),
+    "what was not written": ("out[0, t] = 1.0 if out[0, min(t + 1, stop - 1)] > 0 else 0.0", "written", "run again"),
+    "too large": ("out[0, t] = 1.5", "bounds", "a target is 1.5"),
+}
+
+
+@pytest.mark.parametrize(("change", "check", "message"), UNSOUND.values(), ids=UNSOUND.keys())
+def test_selfcheck_finds_what_is_unsound(elsewhere: Path, capsys, change: str, check: str, message: str) -> None:
+    written(elsewhere, HEAD + KERNEL.replace("CHANGE", change))
+    assert main(["+experiment=selfcheck", "plugins=[mine.py]"]) == 1
+    told = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith(f"broken: strategy sought: {check} ")
+    ]
+    assert len(told) == 1
+    assert message in told[0]
+
+
+def test_selfcheck_outlives_a_long_warm_up(elsewhere: Path, capsys) -> None:
+    written(elsewhere, MOMENTUM.replace("120, 1, 500", "2000, 1500, 3000"))
+    assert main(["+experiment=selfcheck", "plugins=[mine.py]"]) == 0
 
 
 def test_selfcheck_draws_parameters_that_obey_the_constraints(elsewhere: Path, capsys) -> None:

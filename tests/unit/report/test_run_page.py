@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,17 @@ def test_a_run_beside_itself_is_the_same_to_the_last_bit(root: Path, capsys: pyt
     printed = capsys.readouterr().out
     assert "walked-1" in printed
     assert "The same to the last bit in all runs: candidates, trials, windows, equity, fills, trades." in printed
+
+
+def test_runs_of_long_and_equal_names_have_a_page(root: Path, tmp_path: Path, capsys) -> None:
+    for folder, name in (("a", "x" * 90), ("b", "x" * 90), ("c", f"{'x' * 88}-1")):
+        shutil.copytree(root / "swept", tmp_path / folder / name)
+    runs = ",".join(str(path) for path in sorted(tmp_path.glob("*/x*")))
+    assert main(["+experiment=compare", f"runs=[{runs}]", f"run_root={tmp_path}"]) == 0
+    (page,) = tmp_path.glob("compare-3-runs-*.html")
+    heads = re.findall(r"<th[^>]*>(x+-[-0-9]+)</th>", page.read_text().split('id="differences"')[0])
+    assert len(set(heads)) == 3
+    capsys.readouterr()
 
 
 def test_one_run_is_nothing_to_compare(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,7 +82,7 @@ def test_the_screen_that_is_shown_is_the_one_that_comes(tmp_path: Path, capsys: 
     assert main(["+experiment=walkforward", f"run_root={tmp_path}", "cluster.workers=2"]) == 0
     came = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     shown = re.search(r"left out here\):\n\n```\n(.*?)```", README, flags=re.DOTALL)[1].splitlines()
-    lines = [line.rstrip() for line in shown if not re.match(r"sweep|run:|report:| \.\.\.$", line)]
+    lines = [line.rstrip() for line in shown if line.strip() and not re.match(r"sweep|run:|report:| \.\.\.$", line)]
     assert [line for line in came if line in lines] == lines
 
 

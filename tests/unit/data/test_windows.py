@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -153,11 +154,8 @@ def test_a_span_of_dates_is_open_where_nothing_is_given(sp500) -> None:
 @pytest.mark.parametrize("kind", ["rolling", "anchored"])
 @pytest.mark.parametrize("gap", ["1b", "5b", "21b"])
 def test_a_gap_in_bars_goes_with_spans_of_the_calendar(sp500, kind: str, gap: str) -> None:
-    spans = {
-        name: Span.parse(text, name) for name, text in (("train", "4y"), ("test", "1y"), ("step", "1y"), ("gap", gap))
-    }
-    windows = WindowPlan(kind=kind, align="year", **spans).cut(sp500)
+    windows = plan(kind=kind, gap=gap, align="year").cut(sp500)
     assert len(windows) >= 15
     for window, following in itertools.pairwise(windows):
-        assert window.test_start - window.train_stop == spans["gap"].count
+        assert window.test_start - window.train_stop == int(gap[:-1])
         assert window.test_stop == following.test_start

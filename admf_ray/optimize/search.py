@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,21 @@ class Search:
         values = self.candidates.values[candidate]
         return run_strategy(self.bars, hub.matrix, self.strategy, self.rows[candidate], values, len(self.bars))
 
+    def bundle(self, hub: Hub, spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """Give what hosts need to sweep any of the candidates; see `admf_ray.engine.sweep.run_chunk`."""
+        return {
+            "plugins": active_plugins(),
+            "strategy": self.strategy.name,
+            "sizing": self.rules.sizing,
+            "matrix": hub.matrix,
+            "session": hub.session,
+            "rows": self.rows,
+            "params": self.candidates.values,
+            "begins": self.bars.history_reached(),
+            "spans": np.array(spans, dtype=np.int64),
+            "rules": self.rules.record(self.bars.periods_per_year),
+        }
+
 
 def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: AccountRules) -> Search:
     """Work out which series the candidates need.
@@ -151,25 +167,13 @@ def sweep_spans(
     -------
     float64 array, shape [candidate, span, len(METRICS)]
     """
-    bundle = {
-        "plugins": active_plugins(),
-        "strategy": search.strategy.name,
-        "sizing": search.rules.sizing,
-        "matrix": hub.matrix,
-        "session": hub.session,
-        "rows": search.rows,
-        "params": search.candidates.values,
-        "begins": search.bars.history_reached(),
-        "spans": np.array(spans, dtype=np.int64),
-        "rules": search.rules.record(search.bars.periods_per_year),
-    }
     chunks = CandidateChunks(len(search.candidates), executor.chunk_seconds, executor.workers)
 
     def learn(done: ChunkDone) -> None:
         chunks.learn(done)
         on_done(done)
 
-    parts = executor.map("admf_ray.engine.sweep:run_chunk", chunks, executor.share(bundle), learn)
+    parts = executor.map("admf_ray.engine.sweep:run_chunk", chunks, executor.share(search.bundle(hub, spans)), learn)
     metrics = np.concatenate(parts)
     assert metrics.shape == (len(search.candidates), len(spans), len(METRICS))
     return metrics

@@ -26,19 +26,9 @@ def sweep() -> Callable[[], float]:
     )
     year = Span(1, "y")
     windows = WindowPlan(kind="rolling", train=Span(4, "y"), test=year, step=year, gap=Span(0, "b")).cut(bars)
-    spans = np.array([(window.train_start, window.train_stop) for window in windows])
-    hub = search.hub()
-    bundle = {
-        "strategy": strategy.name,
-        "matrix": hub.matrix,
-        "session": hub.session,
-        "rows": search.rows,
-        "params": search.candidates.values,
-        "begins": bars.history_reached(),
-        "spans": spans,
-        "rules": search.rules.record(bars.periods_per_year),
-    }
-    units = len(search.candidates) * int((spans[:, 1] - spans[:, 0]).sum())
+    spans = [(window.train_start, window.train_stop) for window in windows]
+    bundle = search.bundle(search.hub(), spans)
+    units = len(search.candidates) * sum(stop - start for start, stop in spans)
     run_chunk((0, 10), bundle)
 
     def once() -> float:

@@ -10,7 +10,7 @@ from admf_ray.core.bars import FIELDS
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 from admf_ray.indicators.key import Key
-from admf_ray.indicators.registry import INDICATORS
+from admf_ray.indicators.registry import INDICATORS, Indicator
 
 __all__ = ["Plan", "Step", "plan_keys", "template_keys"]
 
@@ -63,17 +63,27 @@ def plan_keys(symbols: tuple[str, ...], keys: Sequence[Key]) -> Plan:
     rows = {Key(field, symbol=symbol): 5 * s + f for s, symbol in enumerate(symbols) for f, field in enumerate(FIELDS)}
     steps: list[Step] = []
     height = len(rows)
+    within: list[Key] = []
 
     def place(key: Key) -> int:
         nonlocal height
         if key in rows:
             return rows[key]
+        if key in within:
+            raise ConfigError(f"indicator key '{key}' needs itself: {' > '.join(map(str, [*within, key]))}")
+        within.append(key)
+        row = compute(key)
+        within.pop()
+        return row
+
+    def compute(key: Key) -> int:
+        nonlocal height
         if key.is_raw:
             raise ConfigError(f"indicator key '{key}': {unknown_name('symbol', str(key.symbol), list(symbols))}")
         indicator = INDICATORS[key.name]
-        if len(key.sources) != indicator.inputs or len(key.parameters) != len(indicator.parameters):
-            names = ", ".join(parameter.name for parameter in indicator.parameters)
-            raise ConfigError(f"indicator key '{key}': {key.name} takes {indicator.inputs} source(s), then {names}")
+        if len(key.sources) != len(indicator.inputs) or len(key.parameters) != len(indicator.parameters):
+            names = [*indicator.inputs, *(parameter.name for parameter in indicator.parameters)]
+            raise ConfigError(f"indicator key '{key}': allowed: {key.name}({', '.join(names)})")
         for parameter, value in zip(indicator.parameters, key.parameters, strict=True):
             parameter.check(value, f"indicator key '{key}': {parameter.name}")
         output = key.output or indicator.outputs[0]
@@ -81,7 +91,7 @@ def plan_keys(symbols: tuple[str, ...], keys: Sequence[Key]) -> Plan:
             raise ConfigError(f"indicator key '{key}': {unknown_name('output', output, list(indicator.outputs))}")
         whole = Key(key.name, key.sources, key.parameters)
         if whole not in rows:
-            reads = tuple(place(source) for source in key.sources)
+            reads = tuple(place(source) for source in _read_keys(indicator, key))
             steps.append(Step(whole, reads, height))
             rows[whole] = height
             height += len(indicator.outputs)
@@ -91,6 +101,15 @@ def plan_keys(symbols: tuple[str, ...], keys: Sequence[Key]) -> Plan:
     for key in keys:
         place(key)
     return Plan(symbols, tuple(steps), rows, height)
+
+
+def _read_keys(indicator: Indicator, key: Key) -> tuple[Key, ...]:
+    """Give the keys that an indicator's kernel reads: its parts, or its sources."""
+    if not indicator.parts:
+        return key.sources
+    names = [parameter.name for parameter in indicator.parameters]
+    given = {name: f"{value:.17g}" for name, value in zip(names, key.parameters, strict=True)}
+    return tuple(Key.parse(text.format(*map(str, key.sources), **given)) for text in indicator.parts)
 
 
 def template_keys(

@@ -22,8 +22,11 @@ class Indicator:
         How its value depends on the past.
     parameters : tuple of Parameter
         In the order in which the kernel gets them.
-    inputs : int
-        Number of sources.
+    inputs : tuple of str
+        What each source is: a raw field where it must be one by its meaning, ``close`` where any series will do.
+    parts : tuple of str
+        Keys that the kernel reads instead of its sources, so that they are computed once for all that need them: with
+        ``{0}``, ``{1}``, ... for the sources and parameters in braces, like ``ema({0},{fast})``.
     outputs : tuple of str
     kernel : compiled function
         Of the signature `admf_ray.core.kernels.INDICATOR`.
@@ -40,13 +43,14 @@ class Indicator:
     name: str
     pattern: Literal["stateless", "rolling", "cumulative", "recursive"]
     parameters: tuple[Parameter, ...]
-    inputs: int
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     kernel: Any
     state_size: Callable[[tuple[float, ...]], int]
     warm_up: Callable[[tuple[float, ...]], int]
     convergence: Callable[[tuple[float, ...]], int]
     source: str
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a kernel of another signature, and parameters of one name."""

@@ -98,7 +98,8 @@ def indicator(
     *,
     pattern: Literal["stateless", "rolling", "cumulative", "recursive"],
     parameters: Sequence[Parameter] = (),
-    inputs: int = 1,
+    inputs: Sequence[str] = ("close",),
+    parts: Sequence[str] = (),
     outputs: Sequence[str] = (),
     warm_up: Bars,
     convergence: Bars | None = None,
@@ -107,8 +108,7 @@ def indicator(
 ) -> Callable[[Kernel], Kernel]:
     """Compile a function and register it as an indicator of its name; see `admf_ray.indicators.Indicator`.
 
-    Parameters as in `strategy`; ``inputs`` is the number of sources, ``outputs`` is one of the function's name unless
-    said.
+    Parameters as in `strategy`; ``inputs`` names the sources, ``outputs`` is one of the function's name unless said.
 
     Returns
     -------
@@ -124,7 +124,8 @@ def indicator(
                 name=function.__name__,
                 pattern=pattern,
                 parameters=tuple(parameters),
-                inputs=inputs,
+                inputs=_texts("inputs", inputs),
+                parts=_texts("parts", parts),
                 outputs=_texts("outputs", outputs) or (function.__name__,),
                 kernel=kernel,
                 state_size=_bars("state_size", state_size, parameters),

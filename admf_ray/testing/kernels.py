@@ -37,6 +37,7 @@ __all__ = [
     "random_parameters",
     "random_rows",
     "small_parameters",
+    "usual_sources",
 ]
 
 BARS = 1_100
@@ -136,11 +137,22 @@ def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Ru
 
 
 def _indicator_run(entry: Indicator, parameters: tuple[float, ...]) -> Run:
+    sources = tuple(Key(name, symbol="X") for name in usual_sources(entry))
+    plan = plan_keys(("X",), [Key(entry.name, sources, parameters)])
+    step = plan.steps[-1]
+
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
-        reads = np.arange(3, 3 + entry.inputs) % len(FIELDS)
-        return _driven(entry, rows, reads, parameters, cuts, len(entry.outputs), unwritten)
+        hub = compute_hub(_bars(rows), plan, 1, 1)
+        reads = np.array(step.reads, dtype=np.int64)
+        return _driven(entry, hub.matrix[: step.row], reads, parameters, cuts, len(entry.outputs), unwritten)
 
     return run
+
+
+def usual_sources(entry: Indicator) -> list[str]:
+    """Give raw fields for an indicator's sources: those that it names, and different ones where any will do."""
+    spare = iter(name for name in ("open", "high", "low") if name not in entry.inputs)
+    return [next(spare, name) if name in entry.inputs[:index] else name for index, name in enumerate(entry.inputs)]
 
 
 def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:

@@ -40,7 +40,7 @@ def half(target, size, close, equity):
 '''
 MIDPOINT = """
 
-@indicator(pattern="stateless", inputs=2, warm_up=0)
+@indicator(pattern="stateless", inputs=("high", "low"), warm_up=0)
 def midpoint(matrix, rows, session, params, state, start, stop, out):
     for t in range(start, stop):
         out[0, t] = 0.5 * (matrix[rows[0], t] + matrix[rows[1], t])

@@ -1,6 +1,7 @@
 """From settings to what phases work on: bars, search, windows, executor."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from admf_ray._types import Executor
 from admf_ray.app.settings import ClusterSettings, Range, RollingWindows, Settings, SplitWindows
@@ -57,7 +58,8 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     else:
         values = strategy.complete(settings.strategy.params)
         candidates = Candidates.single(values)
-    return plan_search(bars, strategy, candidates, AccountRules(**settings.account))
+    search = plan_search(bars, strategy, candidates, AccountRules(**settings.account))
+    return replace(search, isolated=settings.hub.mode == "isolated")
 
 
 def _axis(name: str, values: Range | Sequence[float] | float) -> list[float]:

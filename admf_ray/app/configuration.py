@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 _FREE = ("strategy.params", "strategy.space")
-_OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "logging", "report")
+_OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "hub", "logging", "report")
 _LOOKING = ("fingerprint", "report")
-_ANEW = {"cluster": "local", "logging": "console", "report": "html"}
+_ANEW = {"cluster": "local", "hub": "shared", "logging": "console", "report": "html"}
 _RECHOSEN = {"windows": "rolling", **_ANEW}
 
 

@@ -203,6 +203,12 @@ class ClusterSettings(_Section):
     chunk_seconds: Annotated[float, Field(gt=0)] = 0.5
 
 
+class HubSettings(_Section):
+    """``hub``: whether candidates share indicators; never enters a result."""
+
+    mode: Literal["shared", "isolated"] = "shared"
+
+
 class LoggingSettings(_Section):
     """``logging``: what the terminal gets, and the log file of the run directory; never enters a result."""
 
@@ -242,6 +248,7 @@ class Settings(_Section):
     portfolio: PortfolioSettings = PortfolioSettings()
     search: SearchSettings = SearchSettings()
     cluster: ClusterSettings = ClusterSettings()
+    hub: HubSettings = HubSettings()
     logging: LoggingSettings = LoggingSettings()
     report: ReportSettings = ReportSettings()
 

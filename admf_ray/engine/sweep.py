@@ -10,6 +10,7 @@ from numba import types
 from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES
 from admf_ray.engine.simulate import simulate, withhold
+from admf_ray.indicators import Hub
 from admf_ray.plugins import activate
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
@@ -107,8 +108,8 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
         Half-open range of candidates.
     bundle : mapping
         ``plugins``, ``strategy`` and ``sizing`` (names), ``matrix``, ``session``, ``rows``, ``params``, ``begins``,
-        ``spans`` and ``rules`` as in
-        `sweep`.
+        ``spans`` and ``rules`` as in `sweep`. With ``bars``, ``keys`` and ``wanted`` (which keys, shape [candidate,
+        symbol, slot]) each candidate computes its own hub, and ``matrix`` is not read.
 
     Returns
     -------
@@ -120,17 +121,27 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     rows = bundle["rows"][chunk[0] : chunk[1]]
     state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
-    sweep(
-        entry.kernel,
-        SIZINGS[bundle["sizing"]].kernel,
-        bundle["matrix"],
-        bundle["session"],
-        rows,
-        params,
-        state_size,
-        bundle["begins"],
-        bundle["spans"],
-        bundle["rules"],
-        out,
-    )
+
+    def swept(matrix: Any, rows: Any, part: slice) -> None:
+        sweep(
+            entry.kernel,
+            SIZINGS[bundle["sizing"]].kernel,
+            matrix,
+            bundle["session"],
+            rows,
+            params[part],
+            state_size,
+            bundle["begins"],
+            bundle["spans"],
+            bundle["rules"],
+            out[part],
+        )
+
+    if "keys" not in bundle:
+        swept(bundle["matrix"], rows, slice(None))
+        return out
+    for candidate, wanted in enumerate(bundle["wanted"][chunk[0] : chunk[1]]):
+        hub = Hub(bundle["bars"])
+        own = hub.subscribe([bundle["keys"][index] for index in wanted.reshape(-1)]).reshape(1, *wanted.shape)
+        swept(hub.matrix, own, slice(candidate, candidate + 1))
     return out

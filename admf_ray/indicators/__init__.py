@@ -1,7 +1,7 @@
 """Indicators: keys, kernels, and the hub that computes each unique key once."""
 
 from admf_ray.indicators import recursive, rolling  # noqa: F401  (they register their indicators)
-from admf_ray.indicators.hub import Hub, HubCounters, compute_hub
+from admf_ray.indicators.hub import Hub, HubCounters, Stream, check_plan, compute_hub
 from admf_ray.indicators.key import Key
 from admf_ray.indicators.plan import Plan, plan_keys, template_keys
 from admf_ray.indicators.registry import INDICATORS, Indicator
@@ -13,6 +13,8 @@ __all__ = [
     "Indicator",
     "Key",
     "Plan",
+    "Stream",
+    "check_plan",
     "compute_hub",
     "plan_keys",
     "template_keys",

@@ -1,17 +1,25 @@
 """The hub: one read-only matrix of every series that any candidate needs, each computed once."""
 
 import time
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.errors import ConfigError, DataError
 from admf_ray.indicators.key import Key
-from admf_ray.indicators.plan import Plan
+from admf_ray.indicators.memory import Matrix
+from admf_ray.indicators.plan import Plan, Planner, Step, plan_keys
 from admf_ray.indicators.registry import INDICATORS
+from admf_ray.indicators.timeframes import Frame, aggregate
 
-__all__ = ["Hub", "HubCounters", "compute_hub"]
+__all__ = ["Hub", "HubCounters", "Stream", "check_plan", "compute_hub"]
+
+_ITEM = 8
+_VOLUME = FIELDS.index("volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,72 +34,275 @@ class HubCounters:
         Different series among them.
     computed : int
         Indicators computed, parts of others included.
+    released : int
+        Rows that no candidate needs any more.
     bytes : int
         Size of the matrix.
+    isolated_bytes : int
+        Size that the requested series would have, each by itself.
+    seconds : float
+        Spent computing.
     """
 
-    requested: int
-    unique: int
-    computed: int
-    bytes: int
+    requested: int = 0
+    unique: int = 0
+    computed: int = 0
+    released: int = 0
+    bytes: int = 0
+    isolated_bytes: int = 0
+    seconds: float = 0.0
 
     @property
     def reused(self) -> int:
         """Requests that an earlier computation served."""
         return self.requested - self.unique
 
-    def record(self) -> dict[str, int]:
+    @property
+    def hit_rate(self) -> float:
+        """Share of the requests that an earlier computation served."""
+        return self.reused / self.requested if self.requested else 0.0
+
+    def record(self) -> dict[str, float]:
         """Give all counters by name."""
-        return asdict(self) | {"reused": self.reused}
+        return asdict(self) | {"reused": self.reused, "hit_rate": self.hit_rate}
 
 
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """Computed series.
-
-    Attributes
-    ----------
-    matrix : float64 array, shape [key, time], read-only
-        Raw open, high, low, close, volume of each symbol first.
-    session : int32 array, shape [time], read-only
-    rows : dict of Key to int
-    counters : HubCounters
-    seconds : float
-        Spent computing.
-    """
-
-    matrix: npt.NDArray[np.float64]
-    session: npt.NDArray[np.int32]
-    rows: dict[Key, int]
-    counters: HubCounters
-    seconds: float
-
-
-def compute_hub(bars: Bars, plan: Plan, requested: int, unique: int) -> Hub:
-    """Compute every step of a plan over the whole series.
-
-    Indicators run from bar 0 and see past bars only, so windows need no hub of their own.
+class Stream:
+    """Fills rows of a matrix bar by bar, in any pieces, or all at once: the bits are the same.
 
     Parameters
     ----------
     bars : Bars
-    plan : Plan
-        For the symbols of the bars.
-    requested, unique : int
-        For the counters: series that candidates asked for, and how many different ones.
+    steps : sequence of Step
+        In order of dependency.
+    matrix : float64 array, shape [key, time]
+        Writable; holds the raw rows, and receives those of the steps.
+    frames : dict of str to (Frame or None, float64 array)
+        By timeframe, its buckets and the matrix of its hub.
     """
-    began = time.perf_counter()
-    matrix = np.empty((plan.height, len(bars)))
-    for symbol in range(len(bars.symbols)):
-        for f, field in enumerate(FIELDS):
-            matrix[5 * symbol + f] = getattr(bars, field)[symbol]
+
+    def __init__(
+        self,
+        bars: Bars,
+        steps: Sequence[Step],
+        matrix: npt.NDArray[np.float64],
+        frames: dict[str, tuple[Frame | None, npt.NDArray[np.float64]]],
+    ) -> None:
+        self._bars = bars
+        self._steps = steps
+        self._matrix = matrix
+        self._frames = frames
+        self._done = 0
+        self._states = {
+            step.row: np.zeros(INDICATORS[step.key.name].state_size(step.key.parameters))
+            for step in steps
+            if step.timeframe is None
+        }
+
+    def advance(self, stop: int) -> None:
+        """Fill the bars up to ``stop``."""
+        start, self._done = self._done, stop
+        for step in self._steps:
+            out = self._matrix[step.row : step.row + step.outputs]
+            if step.timeframe is not None:
+                self._lay_back(step, out, start, stop)
+                continue
+            reads = np.array(step.reads, dtype=np.int64)
+            parameters = np.array(step.key.parameters)
+            kernel = INDICATORS[step.key.name].kernel
+            kernel(self._matrix, reads, self._bars.session, parameters, self._states[step.row], start, stop, out)
+
+    def _lay_back(self, step: Step, out: npt.NDArray[np.float64], start: int, stop: int) -> None:
+        """Give each bar the value of the newest bucket that is complete when it is known."""
+        assert step.timeframe is not None
+        frame, values = self._frames[step.timeframe]
+        out[0, start:stop] = np.nan
+        if frame is not None:
+            newest = frame.newest[start:stop]
+            known = newest >= 0
+            out[0, start:stop][known] = values[step.reads[0], newest[known]]
+
+
+class Hub:
+    """Series of a set of bars: each is computed once for all who subscribe to it, and freed when nobody does any more.
+
+    Indicators run from bar 0 and see past bars only, so windows need no hub of their own. What can be reached from
+    `matrix` and `window` cannot be written: see `admf_ray.indicators.memory.Matrix`.
+
+    Parameters
+    ----------
+    bars : Bars
+    planner : Planner, optional
+        Of the hub of a timeframe; a hub of its own by default.
+
+    Attributes
+    ----------
+    bars : Bars
+    matrix : float64 array, shape [key, time], read-only
+        Raw open, high, low, close, volume of each symbol first. Rows keep their numbers; a freed row is used again.
+    counters : HubCounters
+    """
+
+    def __init__(self, bars: Bars, planner: Planner | None = None) -> None:
+        self.bars = bars
+        self.counters = HubCounters()
+        self._planner = planner or Planner(bars.symbols)
+        self._done = 0
+        self._memory = Matrix(len(bars))
+        self._hubs: dict[str, tuple[Frame | None, Hub | None]] = {}
+        self._subscribers: Counter[Key] = Counter()
+        self._live: list[Step] = []
+        raw = len(FIELDS) * len(bars.symbols)
+        self._memory.grow(raw)
+        rows = self._memory.write()
+        for symbol in range(len(bars.symbols)):
+            for f, name in enumerate(FIELDS):
+                rows[len(FIELDS) * symbol + f] = getattr(bars, name)[symbol]
+        self.matrix = self._memory.read()
+
+    @property
+    def session(self) -> npt.NDArray[np.int32]:
+        """Session numbers of the bars, shape [time], read-only."""
+        return self.bars.session
+
+    @property
+    def rows(self) -> dict[Key, int]:
+        """Row of every key that is there."""
+        return self._planner.rows
+
+    def subscribe(self, keys: Sequence[Key], requested: int | None = None) -> npt.NDArray[np.int64]:
+        """Compute what is not there yet, and keep it until as many `release` have come.
+
+        Parameters
+        ----------
+        keys : sequence of Key
+            Bound to symbols.
+        requested : int, optional
+            How often these keys were asked for, over all candidates; once each by default.
+
+        Returns
+        -------
+        int64 array, shape [key]
+            Their rows.
+
+        Raises
+        ------
+        ConfigError, DataError
+            Where a key cannot be computed; names the key. Nothing is computed then.
+        """
+        began = time.perf_counter()
+        plan_keys(self.bars.symbols, keys)
+        before = set(self._planner.rows)
+        rows = np.array([self._planner.place(key) for key in keys], dtype=np.int64)
+        computed = self._compute()
+        self._subscribers.update(keys)
+        asked = len(keys) if requested is None else requested
+        self.counters = replace(
+            self.counters,
+            requested=self.counters.requested + asked,
+            unique=self.counters.unique + sum(key not in before for key in dict.fromkeys(keys)),
+            computed=self.counters.computed + computed,
+            bytes=self._memory.nbytes,
+            isolated_bytes=self.counters.isolated_bytes + asked * len(self.bars) * _ITEM,
+            seconds=self.counters.seconds + time.perf_counter() - began,
+        )
+        return rows
+
+    def release(self, keys: Sequence[Key]) -> None:
+        """End subscriptions; rows that nobody needs, neither a subscriber nor another row, are freed."""
+        self._subscribers.subtract(keys)
+        self._subscribers = +self._subscribers
+        freed = 0
+        while True:
+            needed = {row for step in self._live if step.timeframe is None for row in step.reads}
+            needed |= {self._planner.rows[key] for key in self._subscribers}
+            idle = [step for step in self._live if needed.isdisjoint(range(step.row, step.row + step.outputs))]
+            if not idle:
+                break
+            for step in idle:
+                self._live.remove(step)
+                self._planner.forget(step)
+                freed += step.outputs
+        self.counters = replace(self.counters, released=self.counters.released + freed)
+
+    def window(self, key: Key, stop: int, length: int, private: bool = False) -> npt.NDArray[np.float64]:
+        """Give the newest values of a key before bar ``stop``.
+
+        Parameters
+        ----------
+        key : Key
+            That is subscribed to.
+        stop, length : int
+            The bars ``[stop - length, stop)``; fewer where the series begins later.
+        private : bool
+            Whether it is a copy that may be written; otherwise it is a view that cannot.
+
+        Returns
+        -------
+        float64 array, shape [length]
+
+        Raises
+        ------
+        ConfigError
+            Where nobody has subscribed to the key, or the bars are not there.
+        """
+        if key not in self._planner.rows:
+            raise ConfigError(f"indicator key '{key}' is not in the hub; allowed: keys that are subscribed to")
+        if not 0 < stop <= len(self.bars) or length < 0:
+            raise ConfigError(f"window of {length} bars before {stop}; allowed: before 1 to {len(self.bars)}")
+        view = self.matrix[self._planner.rows[key], max(stop - length, 0) : stop]
+        return view.copy() if private else view
+
+    def _compute(self) -> int:
+        """Compute the steps that were planned since the last time; give how many."""
+        computed = 0
+        for timeframe, planner in self._planner.frames.items():
+            if timeframe not in self._hubs:
+                frame = aggregate(self.bars, timeframe)
+                self._hubs[timeframe] = frame, None if frame is None else Hub(frame.bars, planner)
+            hub = self._hubs[timeframe][1]
+            computed += 0 if hub is None else hub._compute()
+        steps = self._planner.steps[self._done :]
+        self._done = len(self._planner.steps)
+        self._memory.grow(self._planner.height)
+        frames = {
+            timeframe: (frame, np.empty((0, 0)) if hub is None else hub.matrix)
+            for timeframe, (frame, hub) in self._hubs.items()
+        }
+        Stream(self.bars, steps, self._memory.write(), frames).advance(len(self.bars))
+        self.matrix = self._memory.read()
+        self._live += steps
+        return computed + sum(step.timeframe is None for step in steps)
+
+
+def check_plan(bars: Bars, plan: Plan) -> None:
+    """Refuse what would have no value at all.
+
+    Raises
+    ------
+    ConfigError
+        Where an indicator's warm-up is as long as the series, or longer; names the key.
+    DataError
+        Where an indicator needs volume and a symbol has none; names both.
+    """
     for step in plan.steps:
-        indicator = INDICATORS[step.key.name]
-        state = np.zeros(indicator.state_size(step.key.parameters))
-        out = matrix[step.row : step.row + len(indicator.outputs)]
-        reads = np.array(step.reads, dtype=np.int64)
-        parameters = np.array(step.key.parameters)
-        indicator.kernel(matrix, reads, bars.session, parameters, state, 0, len(bars), out)
-    matrix.flags.writeable = False
-    counters = HubCounters(requested=requested, unique=unique, computed=len(plan.steps), bytes=matrix.nbytes)
-    return Hub(matrix, bars.session, plan.rows, counters, time.perf_counter() - began)
+        if step.timeframe is not None:
+            continue
+        for row in step.reads:
+            symbol, name = divmod(row, len(FIELDS))
+            if symbol < len(bars.symbols) and name == _VOLUME and np.isnan(bars.volume[symbol]).all():
+                raise DataError(
+                    f"indicator key '{step.key}': {bars.symbols[symbol]} has no volume; allowed: data with volume"
+                )
+        warm_up = INDICATORS[step.key.name].warm_up(step.key.parameters)
+        if warm_up >= len(bars):
+            raise ConfigError(
+                f"indicator key '{step.key}': it needs more than {warm_up:,} bars, the series has {len(bars):,}"
+            )
+
+
+def compute_hub(bars: Bars, keys: Sequence[Key], requested: int | None = None) -> Hub:
+    """Give the hub of a set of keys; see `Hub.subscribe`."""
+    hub = Hub(bars)
+    hub.subscribe(keys, requested)
+    return hub

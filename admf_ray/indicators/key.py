@@ -8,7 +8,9 @@ from admf_ray.errors import ConfigError
 
 __all__ = ["Key"]
 
-_TOKEN = re.compile(r"\s*([A-Za-z_]\w*|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\[[^\]]*\]|[(),.@])")
+_TIMEFRAME = re.compile(r"\s*([1-9]\d*(?:s|min|h|d|w|mo))\b")
+_FIT = re.compile(r"\s*(-?\d+:-?\d+)")
+_TOKEN = re.compile(r"\s*([A-Za-z_]\w*|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\[[^\]]*\]|[(),.@~])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Key:
         Of a raw field; None stands for whichever symbol the key is bound to.
     output : str or None
         Of an indicator with several outputs; None is the first one.
+    timeframe : str or None
+        Length of the bars on which all of it is computed, such as ``1d``; None for the bars themselves. A value holds
+        from the close of its bucket on.
+    fit : tuple of int or None
+        Span that a fitted indicator was fitted on, ns UTC, half-open.
 
     Examples
     --------
@@ -34,6 +41,8 @@ class Key:
     'sma(close[SPX],20)'
     >>> Key.parse(str(key)) == key
     True
+    >>> str(Key.parse("macd(close[SPX], 12, 26, 9).signal @ 1w"))
+    'macd(close[SPX],12,26,9).signal@1w'
     """
 
     name: str
@@ -41,13 +50,17 @@ class Key:
     parameters: tuple[float, ...] = ()
     symbol: str | None = None
     output: str | None = None
+    timeframe: str | None = None
+    fit: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         """Give the text form, which `parse` reads back to the same key."""
         symbol = f"[{self.symbol}]" if self.symbol else ""
         arguments = ",".join([*map(str, self.sources), *(f"{number:.17g}" for number in self.parameters)])
         output = f".{self.output}" if self.output else ""
-        return f"{self.name}{symbol}{f'({arguments})' if arguments else ''}{output}"
+        timeframe = f"@{self.timeframe}" if self.timeframe else ""
+        fit = f"~{self.fit[0]}:{self.fit[1]}" if self.fit else ""
+        return f"{self.name}{symbol}{f'({arguments})' if arguments else ''}{output}{timeframe}{fit}"
 
     @property
     def is_raw(self) -> bool:
@@ -104,8 +117,12 @@ class Key:
             token, after = _next(rest)
         if token == ".":
             output, rest = _next(after)
-        key = cls(name, tuple(sources), tuple(parameters), symbol, output)
-        if key.is_raw == bool(sources or parameters or output) or (symbol is not None and not key.is_raw):
+        timeframe, rest = _suffix(text, rest, "@", _TIMEFRAME)
+        span, rest = _suffix(text, rest, "~", _FIT)
+        first, _, last = (span or "").partition(":")
+        fit = (int(first), int(last)) if span else None
+        key = cls(name, tuple(sources), tuple(parameters), symbol, output, timeframe, fit)
+        if key.is_raw == bool(sources or parameters or output or fit) or (symbol is not None and not key.is_raw):
             raise ConfigError(
                 f"indicator key '{text}': '{key}' is neither a raw field ({', '.join(FIELDS)}, with [symbol]) "
                 "nor an indicator with arguments"
@@ -119,8 +136,18 @@ def _next(text: str) -> tuple[str, str]:
     return (match[1], text[match.end() :]) if match else ("", text)
 
 
+def _suffix(text: str, rest: str, mark: str, pattern: re.Pattern[str]) -> tuple[str | None, str]:
+    """Give what follows a mark, if the mark comes next, and the rest."""
+    token, after = _next(rest)
+    if token != mark:
+        return None, rest
+    if (found := pattern.match(after)) is None:
+        raise _refusal(text, after)
+    return found[1], after[found.end() :]
+
+
 def _refusal(text: str, rest: str) -> ConfigError:
     return ConfigError(
         f"indicator key '{text}' cannot be read at '{rest.strip() or 'its end'}'; "
-        "allowed: name(source, ..., number, ...).output, for example sma(close,20)"
+        "allowed: name(source, ..., number, ...).output@timeframe, for example sma(close,20)"
     )

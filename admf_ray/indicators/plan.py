@@ -1,7 +1,7 @@
 """What the hub has to compute: the union of keys over all candidates, in order of dependency."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,32 @@ from admf_ray.errors import ConfigError
 from admf_ray.indicators.key import Key
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
-__all__ = ["Plan", "Step", "plan_keys", "template_keys"]
+__all__ = ["Plan", "Planner", "Step", "plan_keys", "template_keys"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One computation: the key without its output, the rows it reads, and the first row that it writes."""
+    """One computation.
+
+    Attributes
+    ----------
+    key : Key
+        Without its output.
+    reads : tuple of int
+        Rows of the hub; of the timeframe's hub where there is one.
+    row : int
+        First row that it writes.
+    outputs : int
+        How many rows it writes.
+    timeframe : str or None
+        Where set, the step lays a row of that timeframe's hub back onto the bars.
+    """
 
     key: Key
     reads: tuple[int, ...]
     row: int
+    outputs: int
+    timeframe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +54,21 @@ class Plan:
         Row of every key that was asked for or is needed.
     height : int
         Number of rows.
+    frames : dict of str to Plan
+        By timeframe, what is computed on its bars.
     """
 
     symbols: tuple[str, ...]
     steps: tuple[Step, ...]
     rows: dict[Key, int]
     height: int
+    frames: dict[str, "Plan"] = field(default_factory=dict)
+
+    @property
+    def computed(self) -> int:
+        """Indicators that are computed, those of timeframes included; what is only laid back is not counted."""
+        own = sum(step.timeframe is None for step in self.steps)
+        return own + sum(frame.computed for frame in self.frames.values())
 
 
 def plan_keys(symbols: tuple[str, ...], keys: Sequence[Key]) -> Plan:
@@ -58,49 +83,106 @@ def plan_keys(symbols: tuple[str, ...], keys: Sequence[Key]) -> Plan:
     Raises
     ------
     ConfigError
-        Where a key names an unknown symbol, indicator or output, or has wrong arguments; names the key.
+        Where a key names an unknown symbol, indicator or output, has wrong arguments, needs itself, is fitted and does
+        not say on what, or has a timeframe inside a timeframe; names the key.
     """
-    rows = {Key(field, symbol=symbol): 5 * s + f for s, symbol in enumerate(symbols) for f, field in enumerate(FIELDS)}
-    steps: list[Step] = []
-    height = len(rows)
-    within: list[Key] = []
+    planner = Planner(symbols)
+    for key in keys:
+        planner.place(key)
+    return planner.plan()
 
-    def place(key: Key) -> int:
-        nonlocal height
-        if key in rows:
-            return rows[key]
-        if key in within:
-            raise ConfigError(f"indicator key '{key}' needs itself: {' > '.join(map(str, [*within, key]))}")
-        within.append(key)
-        row = compute(key)
-        within.pop()
+
+class Planner:
+    """Places keys one after the other; see `plan_keys`.
+
+    Attributes
+    ----------
+    rows : dict of Key to int
+    steps : list of Step
+        In the order in which they were planned; those that were forgotten stay in it.
+    height : int
+        Rows there are, free ones included.
+    frames : dict of str to Planner
+        By timeframe.
+    """
+
+    def __init__(self, symbols: tuple[str, ...], timeframe: str | None = None) -> None:
+        self._symbols = symbols
+        self._timeframe = timeframe
+        self.rows = {
+            Key(name, symbol=symbol): len(FIELDS) * s + f
+            for s, symbol in enumerate(symbols)
+            for f, name in enumerate(FIELDS)
+        }
+        self.steps: list[Step] = []
+        self.height = len(self.rows)
+        self.frames: dict[str, Planner] = {}
+        self._free: dict[int, list[int]] = {}
+        self._within: list[Key] = []
+
+    def plan(self) -> Plan:
+        """Give the plan of all keys that were placed."""
+        frames = {timeframe: planner.plan() for timeframe, planner in self.frames.items()}
+        return Plan(self._symbols, tuple(self.steps), dict(self.rows), self.height, frames)
+
+    def place(self, key: Key) -> int:
+        """Give the row of a key, after planning all that it needs."""
+        if key in self.rows:
+            return self.rows[key]
+        if key in self._within:
+            raise ConfigError(f"indicator key '{key}' needs itself: {' > '.join(map(str, [*self._within, key]))}")
+        self._within.append(key)
+        row = self._laid_back(key) if key.timeframe is not None else self._computed(key)
+        self._within.pop()
+        self.rows[key] = row
         return row
 
-    def compute(key: Key) -> int:
-        nonlocal height
+    def _laid_back(self, key: Key) -> int:
+        assert key.timeframe is not None
+        if self._timeframe is not None:
+            raise ConfigError(f"indicator key '{key}': a timeframe inside timeframe {self._timeframe}; allowed: one")
+        frame = self.frames.setdefault(key.timeframe, Planner(self._symbols, key.timeframe))
+        row = frame.place(replace(key, timeframe=None))
+        return self._add(key, (row,), 1, key.timeframe)
+
+    def _computed(self, key: Key) -> int:
         if key.is_raw:
-            raise ConfigError(f"indicator key '{key}': {unknown_name('symbol', str(key.symbol), list(symbols))}")
+            raise ConfigError(f"indicator key '{key}': {unknown_name('symbol', str(key.symbol), list(self._symbols))}")
         indicator = INDICATORS[key.name]
-        if len(key.sources) != len(indicator.inputs) or len(key.parameters) != len(indicator.parameters):
-            names = [*indicator.inputs, *(parameter.name for parameter in indicator.parameters)]
-            raise ConfigError(f"indicator key '{key}': allowed: {key.name}({', '.join(names)})")
-        for parameter, value in zip(indicator.parameters, key.parameters, strict=True):
-            parameter.check(value, f"indicator key '{key}': {parameter.name}")
+        _check(key, indicator)
         output = key.output or indicator.outputs[0]
         if output not in indicator.outputs:
             raise ConfigError(f"indicator key '{key}': {unknown_name('output', output, list(indicator.outputs))}")
-        whole = Key(key.name, key.sources, key.parameters)
-        if whole not in rows:
-            reads = tuple(place(source) for source in _read_keys(indicator, key))
-            steps.append(Step(whole, reads, height))
-            rows[whole] = height
-            height += len(indicator.outputs)
-        rows[key] = rows[whole] + indicator.outputs.index(output)
-        return rows[key]
+        whole = replace(key, output=None)
+        if whole not in self.rows:
+            reads = tuple(self.place(source) for source in _read_keys(indicator, key))
+            self.rows[whole] = self._add(whole, reads, len(indicator.outputs))
+        return self.rows[whole] + indicator.outputs.index(output)
 
-    for key in keys:
-        place(key)
-    return Plan(symbols, tuple(steps), rows, height)
+    def _add(self, key: Key, reads: tuple[int, ...], outputs: int, timeframe: str | None = None) -> int:
+        row = self._free[outputs].pop() if self._free.get(outputs) else self.height
+        self.steps.append(Step(key, reads, row, outputs, timeframe))
+        self.height = max(self.height, row + outputs)
+        return row
+
+    def forget(self, step: Step) -> None:
+        """Free the rows of a step for others."""
+        taken = range(step.row, step.row + step.outputs)
+        self.rows = {key: row for key, row in self.rows.items() if row not in taken}
+        self._free.setdefault(step.outputs, []).append(step.row)
+
+
+def _check(key: Key, indicator: Indicator) -> None:
+    if len(key.sources) != len(indicator.inputs) or len(key.parameters) != len(indicator.parameters):
+        names = [*indicator.inputs, *(parameter.name for parameter in indicator.parameters)]
+        raise ConfigError(f"indicator key '{key}': allowed: {key.name}({', '.join(names)})")
+    for parameter, value in zip(indicator.parameters, key.parameters, strict=True):
+        parameter.check(value, f"indicator key '{key}': {parameter.name}")
+    if indicator.fitted != (key.fit is not None):
+        wrong = "is fitted and does not say on what" if indicator.fitted else "is not fitted, but names a span"
+        raise ConfigError(
+            f"indicator key '{key}': {key.name} {wrong}; allowed: ~start:stop (ns UTC) of fitted ones only"
+        )
 
 
 def _read_keys(indicator: Indicator, key: Key) -> tuple[Key, ...]:

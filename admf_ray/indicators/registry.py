@@ -24,6 +24,8 @@ class Indicator:
         In the order in which the kernel gets them.
     inputs : tuple of str
         What each source is: a raw field where it must be one by its meaning, ``close`` where any series will do.
+    fitted : bool
+        Whether it is fitted on a span of the data; its keys must then name that span.
     parts : tuple of str
         Keys that the kernel reads instead of its sources, so that they are computed once for all that need them: with
         ``{0}``, ``{1}``, ... for the sources and parameters in braces, like ``ema({0},{fast})``.
@@ -50,6 +52,7 @@ class Indicator:
     warm_up: Callable[[tuple[float, ...]], int]
     convergence: Callable[[tuple[float, ...]], int]
     source: str
+    fitted: bool = False
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """The search: every candidate over every span, computed in chunks by an executor."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,7 @@ from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import CapacityError, ConfigError
-from admf_ray.indicators import Hub, Plan, compute_hub, plan_keys, template_keys
+from admf_ray.indicators import Hub, HubCounters, Key, Plan, check_plan, compute_hub, plan_keys, template_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.space import Candidates
 from admf_ray.plugins import active_plugins
@@ -36,25 +37,43 @@ class Search:
     strategy : Strategy
     candidates : Candidates
     rules : AccountRules
+    keys : tuple of Key
+        Series that the candidates ask for.
     plan : Plan
-    rows : int64 array, shape [candidate, symbol, slot]
-        Rows of the hub.
-    requested, unique : int
-        Series that the candidates ask for, and how many different ones.
+    wanted, rows : int64 array, shape [candidate, symbol, slot]
+        Which of the keys, and their rows of the hub.
+    requested : int
+        How often they ask, in all.
+    isolated : bool
+        Whether hosts compute the series of each candidate by themselves; results are the same.
     """
 
     bars: Bars
     strategy: Strategy
     candidates: Candidates
     rules: AccountRules
+    keys: tuple[Key, ...]
     plan: Plan
+    wanted: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
     requested: int
-    unique: int
+    isolated: bool = False
 
     def hub(self) -> Hub:
         """Compute every series that any candidate needs, once, over the whole history."""
-        return compute_hub(self.bars, self.plan, self.requested, self.unique)
+        hub = compute_hub(self.bars, self.keys, self.requested)
+        if self.isolated:
+            hub.counters = self._isolated_counters(hub.counters)
+        return hub
+
+    def _isolated_counters(self, shared: HubCounters) -> HubCounters:
+        """Count what hosts compute when nothing is shared between candidates."""
+        sets = Counter(map(tuple, self.wanted.reshape(len(self.candidates), -1).tolist()))
+        plans = (
+            (plan_keys(self.bars.symbols, [self.keys[index] for index in wanted]), n) for wanted, n in sets.items()
+        )
+        computed = sum(plan.computed * times for plan, times in plans)
+        return replace(shared, unique=self.requested, computed=computed, bytes=shared.isolated_bytes)
 
     @property
     def is_optimistic(self) -> bool:
@@ -85,7 +104,10 @@ class Search:
 
     def bundle(self, hub: Hub, spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
         """Give what hosts need to sweep any of the candidates; see `admf_ray.engine.sweep.run_chunk`."""
-        return {
+        series: dict[str, Any] = {}
+        if self.isolated:
+            series = {"bars": self.bars, "keys": self.keys, "wanted": self.wanted}
+        return series | {
             "plugins": active_plugins(),
             "strategy": self.strategy.name,
             "sizing": self.rules.sizing,
@@ -111,16 +133,18 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
         raise ConfigError(f"data: {len(bars.symbols)} symbols; allowed: 1")
     keys, wanted = template_keys(strategy.inputs, candidates.names, candidates.values, bars.symbols)
     plan = plan_keys(bars.symbols, keys)
+    check_plan(bars, plan)
     rows = np.array([plan.rows[key] for key in keys], dtype=np.int64)[wanted]
     return Search(
         bars=bars,
         strategy=strategy,
         candidates=candidates,
         rules=rules,
+        keys=tuple(keys),
         plan=plan,
+        wanted=wanted,
         rows=rows,
         requested=wanted.size,
-        unique=len(keys),
     )
 
 

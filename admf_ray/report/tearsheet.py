@@ -215,7 +215,7 @@ def _work_table(result: RunResult) -> Table:
     """List counters and timings."""
     summary = result.summary
     rows = [["backtests", f"{summary['backtests']:,}"]]
-    rows += [[f"indicators {name}", f"{value:,}"] for name, value in summary["hub"].items()]
+    rows += [[f"indicators {name.replace('_', ' ')}", f"{value:,.6g}"] for name, value in summary["hub"].items()]
     rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
     if computing := result.computing():
         rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])

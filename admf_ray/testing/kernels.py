@@ -138,11 +138,11 @@ def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Ru
 
 def _indicator_run(entry: Indicator, parameters: tuple[float, ...]) -> Run:
     sources = tuple(Key(name, symbol="X") for name in usual_sources(entry))
-    plan = plan_keys(("X",), [Key(entry.name, sources, parameters)])
-    step = plan.steps[-1]
+    key = Key(entry.name, sources, parameters)
+    step = plan_keys(("X",), [key]).steps[-1]
 
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
-        hub = compute_hub(_bars(rows), plan, 1, 1)
+        hub = compute_hub(_bars(rows), [key])
         reads = np.array(step.reads, dtype=np.int64)
         return _driven(entry, hub.matrix[: step.row], reads, parameters, cuts, len(entry.outputs), unwritten)
 
@@ -162,7 +162,7 @@ def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
     reads = np.array([[plan.rows[key] for key in keys]], dtype=np.int64)
 
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
-        hub = compute_hub(_bars(rows), plan, len(keys), len(set(keys)))
+        hub = compute_hub(_bars(rows), keys)
         return _driven(entry, hub.matrix, reads, parameters, cuts, 1, unwritten)
 
     return run

@@ -9,14 +9,17 @@ from admf_ray.indicators import Key
 names = st.sampled_from(["sma", "ema", "macd", "z_score"])
 symbols = st.one_of(st.none(), st.sampled_from(["SPX", "BRK.B", "EUR/USD", "ES 2024"]))
 numbers = st.one_of(st.integers(-1_000, 1_000).map(float), st.floats(allow_nan=False, allow_infinity=False, width=64))
+timeframes = st.one_of(st.none(), st.sampled_from(["1d", "30s", "5min", "1w", "1mo"]))
 keys = st.recursive(
-    st.builds(Key, name=st.sampled_from(FIELDS), symbol=symbols),
+    st.builds(Key, name=st.sampled_from(FIELDS), symbol=symbols, timeframe=timeframes),
     lambda inner: st.builds(
         Key,
         name=names,
         sources=st.lists(inner, min_size=1, max_size=2).map(tuple),
         parameters=st.lists(numbers, max_size=3).map(tuple),
         output=st.one_of(st.none(), st.just("signal")),
+        timeframe=timeframes,
+        fit=st.one_of(st.none(), st.tuples(st.integers(), st.integers())),
     ),
     max_leaves=4,
 )

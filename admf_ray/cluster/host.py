@@ -3,6 +3,7 @@
 from typing import Any
 
 from admf_ray.cluster.functions import call
+from admf_ray.cluster.shared import opened
 
 __all__ = ["Host"]
 
@@ -25,4 +26,4 @@ class Host:
 
     def run(self, function: str, chunk: Any, bundle: Any) -> tuple[Any, float]:
         """Call ``"module:function"`` with a chunk and the shared bundle; give its result and seconds."""
-        return call(function, chunk, bundle, self._name)
+        return call(function, chunk, opened(bundle), self._name)

@@ -4,13 +4,13 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from admf_ray._types import ChunkDone
 from admf_ray.cluster.host import Host
+from admf_ray.cluster.shared import fitted
 from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -23,6 +23,7 @@ __all__ = ["RayExecutor"]
 _IN_FLIGHT = 2
 _CONNECT_SECONDS = 5.0
 _START_SECONDS = 60.0
+_SHARE_OF_STORE = 0.8
 _HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
@@ -87,6 +88,7 @@ class RayExecutor:
                 "cluster.kind: Ray runs in this process already; allowed: existing (or ray.shutdown() first)"
             )
         self._hosts: dict[str, Any] = {}
+        self._files: list[Path] = []
         try:
             self._start_hosts(workers)
         except BaseException:
@@ -116,18 +118,12 @@ class RayExecutor:
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Put the bundle into the object store once; hosts on a machine read it without a copy.
 
-        Raises
-        ------
-        CapacityError
-            Where it is larger than the object store.
+        Arrays that do not fit are written to files that hosts of this machine map; `close` removes them.
         """
-        size = sum(value.nbytes for value in bundle.values() if isinstance(value, np.ndarray))
-        store = int(_resources().get("object_store_memory", 0))
-        if size > store:
-            raise CapacityError(
-                f"the shared data takes {size / 1e6:.0f} MB, the object store holds {store / 1e6:.0f} MB"
-            )
-        return ray.put(dict(bundle))
+        room = int(_SHARE_OF_STORE * _resources().get("object_store_memory", 0))
+        fitting, paths = fitted(bundle, room)
+        self._files += paths
+        return ray.put(fitting)
 
     def map(
         self,
@@ -176,11 +172,18 @@ class RayExecutor:
             raise ChunkError(f"{host} died while it computed chunk {chunk}: {error}") from None
         return result, seconds
 
+    def release_files(self) -> None:
+        """Remove the files of shared data that did not fit the object store."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+        self._files = []
+
     def close(self) -> None:
         """Stop the hosts, and leave (or stop, where it was started here) Ray."""
         for host in self._hosts.values():
             ray.kill(host)
         self._hosts = {}
+        self.release_files()
         if self._owns_ray:
             ray.shutdown()
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from admf_ray._types import ChunkDone, Executor
-from admf_ray.cluster import SerialExecutor
+from admf_ray.cluster import SerialExecutor, ray_executor
 from admf_ray.cluster.ray_executor import RayExecutor
-from admf_ray.errors import CapacityError, ChunkError, ConfigError, DataError
+from admf_ray.cluster.shared import MappedArray, fitted, opened
+from admf_ray.errors import ChunkError, ConfigError, DataError
 
 HERE = "tests.cluster.test_executors"
 
@@ -99,10 +100,31 @@ def test_a_function_that_raises_is_a_chunk_error_with_its_traceback(executor: Ex
     assert executor.map(f"{HERE}:fail_on_two", [0, 1], executor.share({})) == [0, 1]
 
 
-def test_shared_data_beyond_the_object_store_is_refused_before_it_is_put(hosts: RayExecutor) -> None:
-    huge = np.broadcast_to(np.zeros(1), (1 << 40,))
-    with pytest.raises(CapacityError, match="the object store holds"):
-        hosts.share({"values": huge})
+def test_shared_data_beyond_the_object_store_is_mapped_from_files(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path))
+    values = np.random.default_rng(1).normal(size=(300, 1_000))
+    bundle, paths = fitted({"values": values, "small": np.arange(3), "scale": 2.0}, 1_000)
+    assert [path.stat().st_size for path in paths] == [values.nbytes]
+    assert isinstance(bundle["values"], MappedArray)
+    assert isinstance(bundle["small"], np.ndarray)
+    mapped = opened(bundle)
+    np.testing.assert_array_equal(mapped["values"], values)
+    assert not mapped["values"].flags.writeable
+    with pytest.raises(ChunkError, match="its file is not on this machine"):
+        opened({"values": MappedArray(tmp_path / "gone", "<f8", (3,))})
+
+
+def test_hosts_read_what_does_not_fit_the_store_and_close_removes_it(hosts, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(ray_executor, "_SHARE_OF_STORE", 1e-9)
+    values = np.arange(100_000.0)
+    shared = hosts.share({"values": values, "scale": 2.0})
+    assert len(list(tmp_path.glob("shared/*"))) == 1
+    assert hosts.map(f"{HERE}:scaled_sum", [(0, 100_000)], shared) == [2.0 * values.sum()]
+    ((_, writeable, *_),) = hosts.map(f"{HERE}:describe", [0], shared)
+    assert not writeable
+    hosts.release_files()
+    assert list(tmp_path.glob("shared/*")) == []
 
 
 def test_a_second_ray_in_one_process_is_refused_and_the_first_goes_on(hosts: RayExecutor) -> None:

@@ -1,9 +1,9 @@
 """Indicators: keys, kernels, and the hub that computes each unique key once."""
 
 from admf_ray.indicators import recursive, rolling  # noqa: F401  (they register their indicators)
-from admf_ray.indicators.hub import Hub, HubCounters, Stream, check_plan, compute_hub
+from admf_ray.indicators.hub import Hub, HubCounters, Stream, check_plan, compute_hub, compute_step
 from admf_ray.indicators.key import Key
-from admf_ray.indicators.plan import Plan, plan_keys, template_keys
+from admf_ray.indicators.plan import Plan, Step, plan_keys, template_keys
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "Indicator",
     "Key",
     "Plan",
+    "Step",
     "Stream",
     "check_plan",
     "compute_hub",
+    "compute_step",
     "plan_keys",
     "template_keys",
 ]

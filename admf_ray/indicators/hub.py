@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -16,10 +16,17 @@ from admf_ray.indicators.plan import Plan, Planner, Step, plan_keys
 from admf_ray.indicators.registry import INDICATORS
 from admf_ray.indicators.timeframes import Frame, aggregate
 
-__all__ = ["Hub", "HubCounters", "Stream", "check_plan", "compute_hub"]
+__all__ = ["Hub", "HubCounters", "Stream", "check_plan", "compute_hub", "compute_step"]
 
 _ITEM = 8
 _VOLUME = FIELDS.index("volume")
+_PAYS = 500_000_000
+"""Steps x bars from which on shipping them to other processes takes less time than it saves."""
+
+Elsewhere = Callable[
+    [Sequence[Step], npt.NDArray[np.float64], npt.NDArray[np.int32]], Sequence[npt.NDArray[np.float64]]
+]
+Frames = dict[str, tuple[Frame | None, npt.NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Stream:
         bars: Bars,
         steps: Sequence[Step],
         matrix: npt.NDArray[np.float64],
-        frames: dict[str, tuple[Frame | None, npt.NDArray[np.float64]]],
+        frames: Frames,
     ) -> None:
         self._bars = bars
         self._steps = steps
@@ -123,6 +130,18 @@ class Stream:
             out[0, start:stop][known] = values[step.reads[0], newest[known]]
 
 
+def compute_step(
+    step: Step, matrix: npt.NDArray[np.float64], session: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Compute one step over all bars, for whom the rows that it reads are there; shape [output, time]."""
+    indicator, bars = INDICATORS[step.key.name], matrix.shape[1]
+    out = np.empty((step.outputs, bars))
+    state = np.zeros(indicator.state_size(step.key.parameters))
+    reads = np.array(step.reads, dtype=np.int64)
+    indicator.kernel(matrix, reads, session, np.array(step.key.parameters), state, 0, bars, out)
+    return out
+
+
 class Hub:
     """Series of a set of bars: each is computed once for all who subscribe to it, and freed when nobody does any more.
 
@@ -132,6 +151,9 @@ class Hub:
     Parameters
     ----------
     bars : Bars
+    elsewhere : callable, optional
+        Computes steps on other processes: takes steps none of which reads another one, the matrix so far and the session
+        numbers, and gives what `compute_step` gives for each. Used where there is so much to compute that it pays.
     planner : Planner, optional
         Of the hub of a timeframe; a hub of its own by default.
 
@@ -143,9 +165,10 @@ class Hub:
     counters : HubCounters
     """
 
-    def __init__(self, bars: Bars, planner: Planner | None = None) -> None:
+    def __init__(self, bars: Bars, elsewhere: Elsewhere | None = None, planner: Planner | None = None) -> None:
         self.bars = bars
         self.counters = HubCounters()
+        self._elsewhere = elsewhere
         self._planner = planner or Planner(bars.symbols)
         self._done = 0
         self._memory = Matrix(len(bars))
@@ -259,7 +282,7 @@ class Hub:
         for timeframe, planner in self._planner.frames.items():
             if timeframe not in self._hubs:
                 frame = aggregate(self.bars, timeframe)
-                self._hubs[timeframe] = frame, None if frame is None else Hub(frame.bars, planner)
+                self._hubs[timeframe] = frame, None if frame is None else Hub(frame.bars, self._elsewhere, planner)
             hub = self._hubs[timeframe][1]
             computed += 0 if hub is None else hub._compute()
         steps = self._planner.steps[self._done :]
@@ -269,10 +292,31 @@ class Hub:
             timeframe: (frame, np.empty((0, 0)) if hub is None else hub.matrix)
             for timeframe, (frame, hub) in self._hubs.items()
         }
-        Stream(self.bars, steps, self._memory.write(), frames).advance(len(self.bars))
+        if self._elsewhere is not None and len(steps) * len(self.bars) >= _PAYS:
+            self._compute_elsewhere(steps, frames, self._elsewhere)
+        else:
+            Stream(self.bars, steps, self._memory.write(), frames).advance(len(self.bars))
         self.matrix = self._memory.read()
         self._live += steps
         return computed + sum(step.timeframe is None for step in steps)
+
+    def _compute_elsewhere(self, steps: Sequence[Step], frames: Frames, elsewhere: Elsewhere) -> None:
+        """Compute steps level by level: those of a level read lower ones only."""
+        rows = self._memory.write()
+        levels: dict[int, int] = {}
+        for step in steps:
+            levels[step.row] = 1 + max((levels.get(self._first_row(steps, row), 0) for row in step.reads), default=0)
+        for level in sorted(set(levels.values())):
+            ready = [step for step in steps if levels[step.row] == level]
+            Stream(self.bars, [step for step in ready if step.timeframe], rows, frames).advance(len(self.bars))
+            computed = [step for step in ready if not step.timeframe]
+            for step, out in zip(computed, elsewhere(computed, self._memory.read(), self.session), strict=True):
+                rows[step.row : step.row + step.outputs] = out
+
+    @staticmethod
+    def _first_row(steps: Sequence[Step], row: int) -> int:
+        """Give the first row of the step that writes a row, -1 where none of these does."""
+        return next((step.row for step in steps if step.row <= row < step.row + step.outputs), -1)
 
 
 def check_plan(bars: Bars, plan: Plan) -> None:
@@ -301,8 +345,10 @@ def check_plan(bars: Bars, plan: Plan) -> None:
             )
 
 
-def compute_hub(bars: Bars, keys: Sequence[Key], requested: int | None = None) -> Hub:
-    """Give the hub of a set of keys; see `Hub.subscribe`."""
-    hub = Hub(bars)
+def compute_hub(
+    bars: Bars, keys: Sequence[Key], requested: int | None = None, elsewhere: Elsewhere | None = None
+) -> Hub:
+    """Give the hub of a set of keys; see `Hub` and `Hub.subscribe`."""
+    hub = Hub(bars, elsewhere)
     hub.subscribe(keys, requested)
     return hub

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import CapacityError, ConfigError
-from admf_ray.indicators import Hub, HubCounters, Key, Plan, check_plan, compute_hub, plan_keys, template_keys
+from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys, template_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.space import Candidates
 from admf_ray.plugins import active_plugins
@@ -59,9 +60,16 @@ class Search:
     requested: int
     isolated: bool = False
 
-    def hub(self) -> Hub:
-        """Compute every series that any candidate needs, once, over the whole history."""
-        hub = compute_hub(self.bars, self.keys, self.requested)
+    def hub(self, executor: Executor | None = None) -> Hub:
+        """Compute every series that any candidate needs, once, over the whole history.
+
+        Parameters
+        ----------
+        executor : Executor, optional
+            Computes the series where there are so many that it pays.
+        """
+        elsewhere = None if executor is None or executor.workers == 1 else partial(_computed_on, executor)
+        hub = compute_hub(self.bars, self.keys, self.requested, elsewhere)
         if self.isolated:
             hub.counters = self._isolated_counters(hub.counters)
         return hub
@@ -119,6 +127,16 @@ class Search:
             "spans": np.array(spans, dtype=np.int64),
             "rules": self.rules.record(self.bars.periods_per_year),
         }
+
+
+def _computed_on(
+    executor: Executor, steps: Sequence[Step], matrix: npt.NDArray[np.float64], session: npt.NDArray[np.int32]
+) -> list[npt.NDArray[np.float64]]:
+    """Compute steps of the hub on hosts."""
+    size = -(-len(steps) // (2 * executor.workers))
+    chunks = [steps[first : first + size] for first in range(0, len(steps), size)]
+    shared = executor.share({"plugins": active_plugins(), "matrix": matrix, "session": session})
+    return [out for part in executor.map("admf_ray.engine.series:run_steps", chunks, shared) for out in part]
 
 
 def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: AccountRules) -> Search:

@@ -182,7 +182,7 @@ def swept(
     search: Search, spans: Sequence[tuple[int, int]], executor: Executor, observe: Observer
 ) -> tuple[npt.NDArray[np.float64], Hub, pl.DataFrame]:
     """Sweep candidates over spans; give metrics ``[candidate, span, metric]``, the hub and the timings."""
-    hub = search.hub()
+    hub = search.hub(executor)
     total = len(search.candidates)
     observe("PHASE", {"phase": PHASE, "sets": total, "spans": len(spans), "workers": executor.workers})
     rows: list[dict[str, Any]] = []

@@ -152,8 +152,8 @@ class Hub:
     ----------
     bars : Bars
     elsewhere : callable, optional
-        Computes steps on other processes: takes steps none of which reads another one, the matrix so far and the session
-        numbers, and gives what `compute_step` gives for each. Used where there is so much to compute that it pays.
+        Computes steps on other processes: takes steps none of which reads another one, the matrix so far and the
+        session numbers, and gives what `compute_step` gives for each. Used where there is so much that it pays.
     planner : Planner, optional
         Of the hub of a timeframe; a hub of its own by default.
 

@@ -53,7 +53,7 @@ CHECKS = {
 }
 """What each check means."""
 
-_UNWRITTEN = -12345.0
+_UNWRITTEN = -12345.678
 _LONGEST = 600
 _TRIES = 1_000
 _GAP = slice(100, 110)

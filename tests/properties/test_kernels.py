@@ -95,7 +95,7 @@ def test_defaults_obey_their_own_bounds_and_every_entry_names_its_source(registr
 def broken(change: Any) -> Any:
     """A run that gives the close, changed."""
 
-    def run(rows: np.ndarray, cuts: Any, unwritten: float = -12345.0) -> np.ndarray:
+    def run(rows: np.ndarray, cuts: Any, unwritten: float = -12345.678) -> np.ndarray:
         out = rows[3:4].copy()
         change(rows, list(cuts), out)
         return out
@@ -131,7 +131,7 @@ CROSS = STRATEGIES["sma_cross"]
             ),
             "bar 6 changes when bars from 7 on do: it looks ahead",
         ),
-        (lambda: kernels.check_written(put(3, -12345.0), random_rows(1, 0)), "bar 3 is not written"),
+        (lambda: kernels.check_written(put(3, -12345.678), random_rows(1, 0)), "bar 3 is not written"),
         (lambda: kernels.check_written(put(3, math.inf), random_rows(1, 0)), "bar 3 is infinite"),
         (
             lambda: kernels.check_missing(CROSS, put(9, 1.0), (5.0, 9.0)),

@@ -49,6 +49,10 @@ class Parameter:
             raise ConfigError(f"{where}: low {self.low:g} is above high {self.high:g}")
         self.check(self.default, f"{where}: default")
 
+    def admits(self, value: float) -> bool:
+        """Say whether a float is of the kind and within the bounds."""
+        return self.low <= value <= self.high and (self.kind == "float" or value == int(value))
+
     def check(self, value: float, where: str) -> float:
         """Give the value as a float, or refuse it.
 

@@ -12,7 +12,7 @@ from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.errors import ConfigError, DataError
 from admf_ray.indicators.key import Key
 from admf_ray.indicators.memory import Matrix
-from admf_ray.indicators.plan import Plan, Planner, Step, plan_keys
+from admf_ray.indicators.plan import Plan, Planner, Step
 from admf_ray.indicators.registry import INDICATORS
 from admf_ray.indicators.timeframes import Frame, aggregate
 
@@ -214,9 +214,8 @@ class Hub:
             Where a key cannot be computed; names the key. Nothing is computed then.
         """
         began = time.perf_counter()
-        plan_keys(self.bars.symbols, keys)
         before = set(self._planner.rows)
-        rows = np.array([self._planner.place(key) for key in keys], dtype=np.int64)
+        rows = np.array(self._planner.place_all(keys), dtype=np.int64)
         computed = self._compute()
         self._subscribers.update(keys)
         asked = len(keys) if requested is None else requested

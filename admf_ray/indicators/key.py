@@ -1,7 +1,8 @@
 """Indicator keys: what is computed, as a small frozen value with a text form."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from admf_ray.core.bars import FIELDS
 from admf_ray.errors import ConfigError
@@ -52,6 +53,20 @@ class Key:
     output: str | None = None
     timeframe: str | None = None
     fit: tuple[int, int] | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hash once: keys nest, and a plan looks each of them up many times."""
+        parts = (self.name, self.sources, self.parameters, self.symbol, self.output, self.timeframe, self.fit)
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        """Give the hash."""
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild it where it arrives: hashes of texts differ between processes."""
+        return Key, (self.name, self.sources, self.parameters, self.symbol, self.output, self.timeframe, self.fit)
 
     def __str__(self) -> str:
         """Give the text form, which `parse` reads back to the same key."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from admf_ray.core.bars import FIELDS
 from admf_ray.core.registry import unknown_name
-from admf_ray.errors import ConfigError
+from admf_ray.errors import AdmfError, ConfigError
 from admf_ray.indicators.key import Key
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
@@ -125,6 +125,25 @@ class Planner:
         frames = {timeframe: planner.plan() for timeframe, planner in self.frames.items()}
         return Plan(self._symbols, tuple(self.steps), dict(self.rows), self.height, frames)
 
+    def place_all(self, keys: Sequence[Key]) -> list[int]:
+        """Give the rows of keys; where one cannot be planned, none is."""
+        rows, steps, height = dict(self.rows), len(self.steps), self.height
+        frames = {timeframe: (dict(one.rows), len(one.steps), one.height) for timeframe, one in self.frames.items()}
+        free = {outputs: list(places) for outputs, places in self._free.items()}
+        try:
+            return [self.place(key) for key in keys]
+        except AdmfError:
+            self.rows, self.height, self._free = rows, height, free
+            del self.steps[steps:]
+            self._within.clear()
+            self.frames = {timeframe: self.frames[timeframe] for timeframe in frames}
+            for timeframe, (rows, steps, height) in frames.items():
+                frame = self.frames[timeframe]
+                frame.rows, frame.height = rows, height
+                frame._within.clear()
+                del frame.steps[steps:]
+            raise
+
     def place(self, key: Key) -> int:
         """Give the row of a key, after planning all that it needs."""
         if key in self.rows:
@@ -177,7 +196,8 @@ def _check(key: Key, indicator: Indicator) -> None:
         names = [*indicator.inputs, *(parameter.name for parameter in indicator.parameters)]
         raise ConfigError(f"indicator key '{key}': allowed: {key.name}({', '.join(names)})")
     for parameter, value in zip(indicator.parameters, key.parameters, strict=True):
-        parameter.check(value, f"indicator key '{key}': {parameter.name}")
+        if not parameter.admits(value):
+            parameter.check(value, f"indicator key '{key}': {parameter.name}")
     if indicator.fitted != (key.fit is not None):
         wrong = "is fitted and does not say on what" if indicator.fitted else "is not fitted, but names a span"
         raise ConfigError(

@@ -98,6 +98,19 @@ def test_a_second_subscription_computes_what_is_new_only() -> None:
     np.testing.assert_array_equal(before, hub.matrix[: len(before)])
 
 
+def test_a_subscription_that_is_refused_leaves_the_hub_as_it_was(sp500) -> None:
+    hub = Hub(sp500)
+    good = [Key.parse(text).bind("SPX") for text in ("sma(close,3)", "sma(close,4)@1w", "ema(sma(close,3),2)")]
+    hub.subscribe(good[:1])
+    for wrong in ("sma(foo(close),3)", "sma(sma(close@1d,3),3)@1w", "sma(close,0)@1mo"):
+        with pytest.raises(ConfigError):
+            hub.subscribe([*good, Key.parse(wrong).bind("SPX")])
+    assert hub.counters.computed == 1
+    rows = hub.subscribe(good)
+    assert hub.counters.computed == 3
+    np.testing.assert_array_equal(hub.matrix[rows], compute_hub(sp500, good).matrix[rows])
+
+
 def test_rows_are_freed_when_nobody_needs_them_and_used_again() -> None:
     hub = Hub(BARS)
     nested, part, other = key("ema(sma(close,3),2)"), key("sma(close,3)"), key("sma(close,9)")

@@ -1,4 +1,4 @@
-"""Rolling indicators: a fixed window of the newest bars, updated in constant time a bar."""
+"""Averages of the newest bars, what they scatter by, and bands around them."""
 
 import math
 from typing import Any
@@ -6,15 +6,9 @@ from typing import Any
 from admf_ray.core.kernels import INDICATOR, compiled
 from admf_ray.core.parameters import Parameter
 from admf_ray.indicators.registry import INDICATORS, Indicator
+from admf_ray.indicators.rolling.running import RESYNCHRONIZE, SHRUNK, ratio
 
-__all__ = ["deviation", "sma"]
-
-_RESYNCHRONIZE = 512
-"""Bars after which a running sum is summed anew, which bounds its drift to that of 512 additions."""
-
-_SHRUNK = 0.01
-"""A running sum of squares that falls below this share of its highest value is summed anew: what it once was has left
-rounding errors of that size in it."""
+__all__ = ["bollinger", "deviation", "sma", "wma", "zscore"]
 
 
 @compiled(INDICATOR)
@@ -31,7 +25,7 @@ def sma(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: in
     missing = state[1]
     for t in range(start, stop):
         value = matrix[row, t]
-        if t % _RESYNCHRONIZE == 0:
+        if t % RESYNCHRONIZE == 0:
             total = 0.0
             missing = 0.0
             for u in range(max(t - period + 1, 0), t + 1):
@@ -110,7 +104,7 @@ def deviation(matrix: Any, rows: Any, session: Any, params: Any, state: Any, sta
             mean += gap / known
             squares += gap * (value - origin - mean)
         highest = max(highest, squares)
-        if t % _RESYNCHRONIZE == 0 or squares < _SHRUNK * highest:
+        if t % RESYNCHRONIZE == 0 or squares < SHRUNK * highest:
             first = max(t - period + 1, 0)
             total = 0.0
             known = 0.0
@@ -148,5 +142,120 @@ INDICATORS.add(
         convergence=lambda params: int(params[0]) - 1,
         source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7: the population's; updated as in Welford, Note "
         "on a Method for Calculating Corrected Sums of Squares and Products, Technometrics 4 (1962)",
+    )
+)
+
+
+@compiled(INDICATOR)
+def wma(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Write the average of the newest ``params[0]`` values with the weights 1 (oldest) to ``params[0]`` (newest).
+
+    Each bar takes the sum of the window off the weighted sum, which lowers every weight by 1. State: the sum, the
+    weighted sum, and how many values are known in a row. Both are made anew where the window becomes full and at every
+    absolute bar index divisible by 512, which bounds their drift: that of the sum enters the weighted one 512 times.
+    """
+    row = rows[0]
+    period = int(params[0])
+    total = state[0]
+    weighted = state[1]
+    run = state[2]
+    for t in range(start, stop):
+        value = matrix[row, t]
+        run = 0.0 if math.isnan(value) else run + 1.0
+        if run < period:
+            out[0, t] = math.nan
+            continue
+        if run == period or t % RESYNCHRONIZE == 0:
+            total = 0.0
+            weighted = 0.0
+            for u in range(period):
+                total += matrix[row, t - period + 1 + u]
+                weighted += (u + 1) * matrix[row, t - period + 1 + u]
+        else:
+            weighted += period * value - total
+            total += value - matrix[row, t - period]
+        out[0, t] = weighted / (0.5 * period * (period + 1))
+    state[0] = total
+    state[1] = weighted
+    state[2] = run
+
+
+INDICATORS.add(
+    Indicator(
+        name="wma",
+        pattern="rolling",
+        parameters=(Parameter("period", 20, 1, 100_000),),
+        inputs=("close",),
+        outputs=("wma",),
+        kernel=wma,
+        state_size=lambda params: 3,
+        warm_up=lambda params: int(params[0]) - 1,
+        convergence=lambda params: int(params[0]) - 1,
+        source="TA-Lib WMA; Kaufman, Trading Systems and Methods (5th ed. 2013), ch. 7",
+    )
+)
+
+
+@compiled(INDICATOR)
+def zscore(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Write how many deviations (ddof 0) the newest value lies above the average: (value - sma) / deviation.
+
+    NaN where the deviation is 0. No state. The average drifts by some 1e-14 of the level of the values, so the score
+    does by that times level / deviation.
+    """
+    for t in range(start, stop):
+        out[0, t] = ratio(matrix[rows[0], t] - matrix[rows[1], t], matrix[rows[2], t])
+
+
+INDICATORS.add(
+    Indicator(
+        name="zscore",
+        pattern="rolling",
+        parameters=(Parameter("period", 20, 2, 100_000),),
+        inputs=("close",),
+        parts=("{0}", "sma({0},{period})", "deviation({0},{period})"),
+        outputs=("zscore",),
+        kernel=zscore,
+        state_size=lambda params: 0,
+        warm_up=lambda params: int(params[0]) - 1,
+        convergence=lambda params: int(params[0]) - 1,
+        source="Chan, Algorithmic Trading (2013), ch. 2: the population's deviation",
+    )
+)
+
+
+@compiled(INDICATOR)
+def bollinger(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Write Bollinger's bands: the average, and ``params[1]`` deviations (ddof 0) above and below it.
+
+    Then where the value lies in them, (value - lower) / (upper - lower), and how wide they are, (upper - lower) /
+    middle: NaN where the bands coincide and where the middle is 0. No state.
+    """
+    width = params[1]
+    for t in range(start, stop):
+        value = matrix[rows[0], t]
+        middle = matrix[rows[1], t]
+        upper = middle + width * matrix[rows[2], t]
+        lower = middle - width * matrix[rows[2], t]
+        out[0, t] = middle
+        out[1, t] = upper
+        out[2, t] = lower
+        out[3, t] = ratio(value - lower, upper - lower)
+        out[4, t] = ratio(upper - lower, middle)
+
+
+INDICATORS.add(
+    Indicator(
+        name="bollinger",
+        pattern="rolling",
+        parameters=(Parameter("period", 20, 2, 100_000), Parameter("width", 2.0, 0.01, 100.0, "float")),
+        inputs=("close",),
+        parts=("{0}", "sma({0},{period})", "deviation({0},{period})"),
+        outputs=("middle", "upper", "lower", "percent_b", "width"),
+        kernel=bollinger,
+        state_size=lambda params: 0,
+        warm_up=lambda params: int(params[0]) - 1,
+        convergence=lambda params: int(params[0]) - 1,
+        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7 and 8: bands, %b and BandWidth (as a fraction)",
     )
 )

@@ -1,0 +1,9 @@
+"""Rolling indicators: a fixed window of the newest bars, updated in constant time a bar where that stays accurate.
+
+A value is NaN while its window holds a missing bar, and comes back afterwards; it is never infinite.
+"""
+
+from admf_ray.indicators.rolling import extremes, momentum, pairs  # noqa: F401  (they register their indicators)
+from admf_ray.indicators.rolling.averages import deviation, sma
+
+__all__ = ["deviation", "sma"]

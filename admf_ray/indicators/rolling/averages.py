@@ -3,12 +3,34 @@
 import math
 from typing import Any
 
-from admf_ray.core.kernels import INDICATOR, compiled
+from admf_ray.core.kernels import INDICATOR, compiled, shared
 from admf_ray.core.parameters import Parameter
 from admf_ray.indicators.registry import INDICATORS, Indicator
 from admf_ray.indicators.rolling.running import RESYNCHRONIZE, SHRUNK, ratio
 
 __all__ = ["bollinger", "deviation", "sma", "wma", "zscore"]
+
+
+@shared
+def _sum(values: Any, first: int, stop: int) -> tuple[float, float]:
+    """Give the sum of the values ``[first, stop)`` that are not missing, and how many are.
+
+    Four sums side by side take a quarter of the time that one after the other does.
+    """
+    one, two, three, four = 0.0, 0.0, 0.0, 0.0
+    missing = 0
+    whole = stop - (stop - first) % 4
+    for u in range(first, whole, 4):
+        a, b, c, d = values[u], values[u + 1], values[u + 2], values[u + 3]
+        missing += (a != a) + (b != b) + (c != c) + (d != d)
+        one += a if a == a else 0.0
+        two += b if b == b else 0.0
+        three += c if c == c else 0.0
+        four += d if d == d else 0.0
+    for u in range(whole, stop):
+        missing += values[u] != values[u]
+        one += values[u] if values[u] == values[u] else 0.0
+    return (one + two) + (three + four), float(missing)
 
 
 @compiled(INDICATOR)
@@ -23,29 +45,28 @@ def sma(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: in
     period = int(params[0])
     total = state[0]
     missing = state[1]
-    for t in range(start, stop):
-        value = matrix[row, t]
+    t = start
+    while t < stop:
         if t % RESYNCHRONIZE == 0:
-            total = 0.0
-            missing = 0.0
-            for u in range(max(t - period + 1, 0), t + 1):
-                other = matrix[row, u]
-                if math.isnan(other):
-                    missing += 1.0
-                else:
-                    total += other
-        else:
-            if math.isnan(value):
-                missing += 1.0
-            else:
-                total += value
-            if t >= period:
-                leaving = matrix[row, t - period]
-                if math.isnan(leaving):
-                    missing -= 1.0
-                else:
-                    total -= leaving
-        out[0, t] = total / period if t >= period - 1 and missing == 0.0 else math.nan
+            total, missing = _sum(matrix[row], max(t - period + 1, 0), t + 1)
+            out[0, t] = total / period if t >= period - 1 and missing == 0.0 else math.nan
+            t += 1
+            continue
+        end = min(stop, (t // RESYNCHRONIZE + 1) * RESYNCHRONIZE)
+        if t >= period and missing == 0.0 and _sum(matrix[row], t, end)[1] == 0.0:
+            # Nothing is missing until the sum is made anew: the common case, without a question for each bar.
+            for u in range(t, end):
+                total += matrix[row, u] - matrix[row, u - period]
+                out[0, u] = total / period
+            t = end
+            continue
+        for u in range(t, end):
+            entering = matrix[row, u]
+            leaving = matrix[row, u - period] if u >= period else 0.0
+            missing += (entering != entering) - (leaving != leaving)
+            total += (entering if entering == entering else 0.0) - (leaving if leaving == leaving else 0.0)
+            out[0, u] = total / period if u >= period - 1 and missing == 0.0 else math.nan
+        t = end
     state[0] = total
     state[1] = missing
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from admf_ray.core.bars import Bars
-from admf_ray.indicators import INDICATORS, Key, compute_hub, plan_keys
+from admf_ray.indicators import INDICATORS, Key, compute_hub
 from admf_ray.testing.kernels import random_rows
 
 NAN = math.nan
@@ -31,7 +31,7 @@ def bars_of(close: Any, **fields: Any) -> Bars:
 def computed(bars: Bars, text: str) -> np.ndarray:
     """The row of one key, on the first symbol."""
     key = Key.parse(text).bind(bars.symbols[0])
-    hub = compute_hub(bars, plan_keys(bars.symbols, [key]), 1, 1)
+    hub = compute_hub(bars, [key])
     return hub.matrix[hub.rows[key]]
 
 

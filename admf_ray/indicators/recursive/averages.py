@@ -38,20 +38,24 @@ def ema(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: in
     weight = 2.0 / (period + 1.0)
     average = state[0]
     count = state[1]
-    for t in range(start, stop):
+    t = start
+    while t < stop and count < period:
         value = matrix[row, t]
         out[0, t] = math.nan
-        if math.isnan(value):
-            continue
-        if count < period:
+        if not math.isnan(value):
             average += value
             count += 1.0
             if count == period:
                 average /= period
+                out[0, t] = average
+        t += 1
+    for u in range(t, stop):
+        value = matrix[row, u]
+        if math.isnan(value):
+            out[0, u] = math.nan
         else:
             average += (value - average) * weight
-        if count == period:
-            out[0, t] = average
+            out[0, u] = average
     state[0] = average
     state[1] = count
 

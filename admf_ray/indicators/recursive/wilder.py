@@ -11,45 +11,54 @@ from admf_ray.indicators.registry import INDICATORS, Indicator
 __all__ = ["adx", "atr", "rsi"]
 
 
+@shared
+def _index(gains: float, losses: float, price: float) -> float:
+    """Give 100 x gains / (gains + losses), 50 where both are nothing beside the price."""
+    moved = gains + losses
+    return 100.0 * (gains / moved) if moved > 1e-14 * abs(price) else 50.0
+
+
 @compiled(INDICATOR)
 def rsi(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
     """Write Wilder's relative strength index of ``params[0]`` bars: 100 x gains / (gains + losses), both averaged.
 
     The averages start as the means of the first ``period`` changes; each later change has the weight 1 / period. Where
-    nothing has ever changed the index is 50. State: the last value, the two averages (sums before there are any), and
-    how many values have been taken in up to the first index.
+    nothing has changed, or so long ago that less than 1e-14 of the price is left of it, the index is 50. State: the
+    last value, the two averages (sums before there are any), and how many values have been taken in up to the first
+    index.
     """
     row = rows[0]
     period = params[0]
+    weight = 1.0 / period
+    kept = 1.0 - weight
     last = state[0]
     gains = state[1]
     losses = state[2]
     count = state[3]
-    for t in range(start, stop):
+    t = start
+    while t < stop and count <= period:
         value = matrix[row, t]
         out[0, t] = math.nan
-        if math.isnan(value):
-            continue
-        change = value - last
-        last = value
-        if count == 0.0:
-            count = 1.0
-            continue
-        gain = max(change, 0.0)
-        loss = max(-change, 0.0)
-        if count <= period:
-            gains += gain
-            losses += loss
+        if not math.isnan(value):
+            if count > 0.0:
+                gains += max(value - last, 0.0)
+                losses += max(last - value, 0.0)
+            last = value
             count += 1.0
             if count > period:
                 gains /= period
                 losses /= period
+                out[0, t] = _index(gains, losses, value)
+        t += 1
+    for u in range(t, stop):
+        value = matrix[row, u]
+        if math.isnan(value):
+            out[0, u] = math.nan
         else:
-            gains = (gains * (period - 1.0) + gain) / period
-            losses = (losses * (period - 1.0) + loss) / period
-        if count > period:
-            moved = gains + losses
-            out[0, t] = 100.0 * (gains / moved) if moved > 0.0 else 50.0
+            gains = gains * kept + max(value - last, 0.0) * weight
+            losses = losses * kept + max(last - value, 0.0) * weight
+            last = value
+            out[0, u] = _index(gains, losses, value)
     state[0] = last
     state[1] = gains
     state[2] = losses

@@ -8,7 +8,7 @@ from admf_ray.core.parameters import Parameter
 from admf_ray.indicators.registry import INDICATORS, Indicator
 from admf_ray.indicators.rolling.running import RESYNCHRONIZE, SHRUNK, ratio
 
-__all__ = ["bollinger", "deviation", "sma", "wma", "zscore"]
+__all__ = ["deviation", "sma", "wma", "zscore"]
 
 
 @shared
@@ -241,42 +241,5 @@ INDICATORS.add(
         warm_up=lambda params: int(params[0]) - 1,
         convergence=lambda params: int(params[0]) - 1,
         source="Chan, Algorithmic Trading (2013), ch. 2: the population's deviation",
-    )
-)
-
-
-@compiled(INDICATOR)
-def bollinger(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
-    """Write Bollinger's bands: the average, and ``params[1]`` deviations (ddof 0) above and below it.
-
-    Then where the value lies in them, (value - lower) / (upper - lower), and how wide they are, (upper - lower) /
-    middle: NaN where the bands coincide and where the middle is 0. No state.
-    """
-    width = params[1]
-    for t in range(start, stop):
-        value = matrix[rows[0], t]
-        middle = matrix[rows[1], t]
-        upper = middle + width * matrix[rows[2], t]
-        lower = middle - width * matrix[rows[2], t]
-        out[0, t] = middle
-        out[1, t] = upper
-        out[2, t] = lower
-        out[3, t] = ratio(value - lower, upper - lower)
-        out[4, t] = ratio(upper - lower, middle)
-
-
-INDICATORS.add(
-    Indicator(
-        name="bollinger",
-        pattern="rolling",
-        parameters=(Parameter("period", 20, 2, 100_000), Parameter("width", 2.0, 0.01, 100.0, "float")),
-        inputs=("close",),
-        parts=("{0}", "sma({0},{period})", "deviation({0},{period})"),
-        outputs=("middle", "upper", "lower", "percent_b", "width"),
-        kernel=bollinger,
-        state_size=lambda params: 0,
-        warm_up=lambda params: int(params[0]) - 1,
-        convergence=lambda params: int(params[0]) - 1,
-        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7 and 8: bands, %b and BandWidth (as a fraction)",
     )
 )

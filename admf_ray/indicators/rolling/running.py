@@ -4,7 +4,7 @@ import math
 
 from admf_ray.core.kernels import shared
 
-__all__ = ["RESYNCHRONIZE", "SHRUNK", "ratio", "within"]
+__all__ = ["RESYNCHRONIZE", "SHRUNK", "ratio", "typical_price", "within"]
 
 RESYNCHRONIZE = 512
 """Bars after which a running sum is summed anew, which bounds its drift to that of 512 additions."""
@@ -39,3 +39,9 @@ def within(value: float, low: float, high: float) -> float:
     if value < low:
         return low
     return high if value > high else value
+
+
+@shared
+def typical_price(high: float, low: float, close: float) -> float:
+    """Give the typical price, in the order of additions of TA-Lib."""
+    return (high + low + close) / 3.0

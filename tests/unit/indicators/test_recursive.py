@@ -5,7 +5,7 @@ import pytest
 import talib
 
 from admf_ray import Bars
-from admf_ray.indicators import INDICATORS, Key, compute_hub, plan_keys
+from admf_ray.indicators import INDICATORS, Key, compute_hub
 from tests.series import daily_bars, indicate
 
 LEVELS = [  # of the prices: they scale with them
@@ -39,8 +39,8 @@ RATIOS = [
 def computed(text: str, bars: Bars) -> np.ndarray:
     """Compute an indicator key, its parts included."""
     key = Key.parse(text).bind(bars.symbols[0])
-    plan = plan_keys(bars.symbols, [key])
-    return compute_hub(bars, plan, 1, 1).matrix[plan.rows[key]]
+    hub = compute_hub(bars, [key])
+    return hub.matrix[hub.rows[key]]
 
 
 def kernel_output(name: str, matrix: np.ndarray, parameters: tuple[float, ...]) -> np.ndarray:

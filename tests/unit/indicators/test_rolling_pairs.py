@@ -5,7 +5,7 @@ import pytest
 import talib
 
 from admf_ray.core.bars import FIELDS
-from admf_ray.indicators import Key, compute_hub, plan_keys
+from admf_ray.indicators import Key, compute_hub
 from tests.unit.indicators.computed import (
     NAN,
     assert_agrees,
@@ -167,7 +167,7 @@ def test_the_zscore_of_a_spread_is_computed_from_its_parts_once(sp500) -> None:
         "sma(spread(close,open),20)",
     ]
     keys = [Key.parse(text).bind(sp500.symbols[0]) for text in texts]
-    hub = compute_hub(sp500, plan_keys(sp500.symbols, keys), 3, 3)
+    hub = compute_hub(sp500, keys)
     # spread, sma, deviation, zscore, bollinger
     assert hub.counters.computed == 5
     views = windows(sp500.close[0] - sp500.open[0], 20)

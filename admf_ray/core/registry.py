@@ -1,7 +1,8 @@
 """Registries: names to entries, one registry for each family of parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Generic, Protocol, TypeVar
 
 from admf_ray.errors import ConfigError
@@ -25,16 +26,23 @@ def unknown_name(what: str, name: str, allowed: list[str]) -> str:
 
 
 class Registry(Generic[Entry]):
-    """The entries of one family, by name.
+    """The entries of one family, by name; modules that register some are imported when a name is looked for.
 
     Attributes
     ----------
     family : str
         What an entry is, in the singular; used in messages.
+
+    Parameters
+    ----------
+    family : str
+    modules : sequence of str
+        That register entries, those looked for most often first.
     """
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, modules: Sequence[str] = ()) -> None:
         self.family = family
+        self._modules = list(modules)
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> Entry:
@@ -56,11 +64,13 @@ class Registry(Generic[Entry]):
 
     def __contains__(self, name: object) -> bool:
         """Say whether an entry has the name."""
+        while name not in self._entries and self._modules:
+            import_module(self._modules.pop(0))
         return name in self._entries
 
     def __getitem__(self, name: str) -> Entry:
         """Give the entry of that name, or a `ConfigError` that lists the names there are."""
-        if name not in self._entries:
+        if name not in self:
             raise ConfigError(unknown_name(self.family, name, self.names()))
         return self._entries[name]
 
@@ -70,4 +80,6 @@ class Registry(Generic[Entry]):
 
     def names(self) -> list[str]:
         """Give all names, sorted."""
+        while self._modules:
+            import_module(self._modules.pop(0))
         return sorted(self._entries)

@@ -1,6 +1,5 @@
 """Indicators: keys, kernels, and the hub that computes each unique key once."""
 
-from admf_ray.indicators import cumulative, recursive, rolling, stateless  # noqa: F401  (they register)
 from admf_ray.indicators.hub import Hub, HubCounters, Stream, check_plan, compute_hub, compute_step
 from admf_ray.indicators.key import Key
 from admf_ray.indicators.plan import Plan, Step, plan_keys, template_keys

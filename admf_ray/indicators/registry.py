@@ -61,4 +61,20 @@ class Indicator:
         check_names(self.parameters, self.name)
 
 
-INDICATORS: Registry[Indicator] = Registry("indicator")
+_MODULES = (
+    "rolling.averages",
+    "recursive.averages",
+    "recursive.wilder",
+    "rolling.bands",
+    "rolling.extremes",
+    "rolling.momentum",
+    "rolling.volume",
+    "rolling.pairs",
+    "recursive.adaptive",
+    "recursive.stops",
+    "stateless",
+    "cumulative",
+)
+"""Kernels take a while to load: a process loads those that it looks for."""
+
+INDICATORS: Registry[Indicator] = Registry("indicator", [f"admf_ray.indicators.{module}" for module in _MODULES])

@@ -4,7 +4,7 @@ from typing import Any
 
 from admf_ray.core.kernels import STRATEGY, compiled
 from admf_ray.core.parameters import Parameter
-from admf_ray.indicators.recursive import smoothing_convergence
+from admf_ray.indicators.convergence import smoothing_convergence
 from admf_ray.strategies.crossing import long_while_above
 from admf_ray.strategies.registry import STRATEGIES, Strategy
 

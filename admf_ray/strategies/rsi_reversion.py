@@ -8,7 +8,7 @@ from typing import Any
 
 from admf_ray.core.kernels import STRATEGY, compiled
 from admf_ray.core.parameters import Parameter
-from admf_ray.indicators.recursive import smoothing_convergence
+from admf_ray.indicators.convergence import smoothing_convergence
 from admf_ray.strategies.registry import STRATEGIES, Strategy
 from admf_ray.strategies.reversion import held_until
 

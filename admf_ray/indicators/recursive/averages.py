@@ -5,25 +5,10 @@ from typing import Any
 
 from admf_ray.core.kernels import INDICATOR, compiled
 from admf_ray.core.parameters import Parameter
+from admf_ray.indicators.convergence import smoothing_convergence
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
-__all__ = ["dema", "ema", "ewm_volatility", "macd", "smoothing_convergence", "tema"]
-
-
-def smoothing_convergence(weight: float) -> int:
-    """Give the bars after which exponential smoothing has forgotten all but 1e-9 of where it began.
-
-    Parameters
-    ----------
-    weight : float
-        Of the newest value, in (0, 1].
-
-    Examples
-    --------
-    >>> smoothing_convergence(0.5), smoothing_convergence(1.0)
-    (30, 1)
-    """
-    return 1 if weight >= 1.0 else math.ceil(math.log(1e-9) / math.log1p(-weight))
+__all__ = ["dema", "ema", "ewm_volatility", "macd", "tema"]
 
 
 @compiled(INDICATOR)

@@ -5,7 +5,7 @@ from typing import Any
 
 from admf_ray.core.kernels import INDICATOR, compiled
 from admf_ray.core.parameters import Parameter
-from admf_ray.indicators.recursive.averages import smoothing_convergence
+from admf_ray.indicators.convergence import smoothing_convergence
 from admf_ray.indicators.registry import INDICATORS, Indicator
 
 __all__ = ["parabolic_sar", "supertrend"]

@@ -2,8 +2,3 @@
 
 A value is NaN while its window holds a missing bar, and comes back afterwards; it is never infinite.
 """
-
-from admf_ray.indicators.rolling import bands, extremes, momentum, pairs, volume  # noqa: F401  (they register)
-from admf_ray.indicators.rolling.averages import deviation, sma
-
-__all__ = ["deviation", "sma"]

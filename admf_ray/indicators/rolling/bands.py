@@ -4,7 +4,7 @@ from typing import Any
 
 from admf_ray.core.kernels import INDICATOR, compiled
 from admf_ray.core.parameters import Parameter
-from admf_ray.indicators.recursive import smoothing_convergence
+from admf_ray.indicators.convergence import smoothing_convergence
 from admf_ray.indicators.registry import INDICATORS, Indicator
 from admf_ray.indicators.rolling.running import ratio
 

@@ -1,9 +1,11 @@
 """What each figure is called, how it is written, and what it means: one place for terminals and pages."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-__all__ = ["FIGURES", "Figure", "figure_number", "figure_text"]
+__all__ = ["FIGURES", "Figure", "day_text", "figure_number", "figure_text", "parameters_text", "survived_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,24 @@ def figure_text(name: str, value: float | None) -> str:
 def figure_number(name: str, value: float | None) -> tuple[str, float | None]:
     """Give a figure as a cell of a table: its text and the number to sort by, None where it is undefined."""
     return figure_text(name, value), value if value is not None and math.isfinite(value) else None
+
+
+def day_text(nanoseconds: int) -> str:
+    """Write the day (UTC) of a moment in ns UTC."""
+    return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d}"
+
+
+def parameters_text(parameters: Mapping[str, float]) -> str:
+    """Write a parameter set.
+
+    Examples
+    --------
+    >>> parameters_text({"fast": 5.0, "width": 1.5})
+    'fast=5 width=1.5'
+    """
+    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
+
+
+def survived_text(share: float | None) -> str:
+    """Say what share of the Sharpe ratio in training was left in the tests."""
+    return "nothing to survive" if share is None or math.isnan(share) else f"{share:.0%} survived"

@@ -1,7 +1,6 @@
 """Results as tables on the console; everything is read from results, nothing is computed here."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +14,7 @@ from rich.table import Table
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport, Outcome
 from admf_ray.data import RULES, Stress
-from admf_ray.report.definitions import FIGURES, figure_text
+from admf_ray.report.definitions import FIGURES, day_text, figure_text, parameters_text, survived_text
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.today import Today
@@ -49,7 +48,7 @@ _OUTCOMES: dict[Outcome, str] = {"refused": "refused", "repaired": "data repaire
 
 def print_data(console: Console, bars: Bars) -> None:
     """Say what is worked on, with everything that was declared and not measured."""
-    first, last = _day(int(bars.known_at[0])), _day(int(bars.known_at[-1]))
+    first, last = day_text(int(bars.known_at[0])), day_text(int(bars.known_at[-1]))
     console.print(
         f"data: {', '.join(bars.symbols)}, {len(bars):,} bars from {first} to {last}, calendar "
         f"{bars.calendar or 'none'}, {bars.periods_per_year:g} bars a year, adjustment {bars.adjustment}",
@@ -92,8 +91,7 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
     summary = result.summary
     console.print(_windows_table(result.windows))
     _emphasized(console, _beside(summary, "out_of_sample", "out of sample, chained"), "walk-forward")
-    survived = summary["sharpe_survived"]
-    share = "nothing to survive" if survived is None or math.isnan(survived) else f"{survived:.0%} survived"
+    share = survived_text(summary["sharpe_survived"])
     console.print(
         f"Sharpe of the chosen sets, mean of windows: {figure_text('sharpe', summary['sharpe_in_sample'])} in sample, "
         f"{figure_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
@@ -125,7 +123,7 @@ def print_sweep(console: Console, result: RunResult) -> None:
 def print_backtest(console: Console, result: RunResult) -> None:
     """Print one backtest beside buy and hold."""
     summary = result.summary
-    begin, end = (_day(moment) for moment in summary["span"])
+    begin, end = (day_text(moment) for moment in summary["span"])
     parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
     console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
     _emphasized(console, _beside(summary, "metrics", "backtest"), summary["strategy"])
@@ -135,11 +133,13 @@ def print_backtest(console: Console, result: RunResult) -> None:
 def print_today(console: Console, strategy: str, today: Today) -> None:
     """Print what the newest window says: the chosen set, the target since when, and the order that follows."""
     when = f"{datetime.fromtimestamp(today.as_of // 10**9, UTC):%Y-%m-%d %H:%M} UTC"
-    chosen = "cash: no set could win" if today.parameters is None else f"{strategy} {_parameters(today.parameters)}"
-    refitted = f"window {today.window}, trained from {_day(today.train_start)} to before {_day(today.train_stop)}"
+    chosen = "cash: no set could win" if today.parameters is None else f"{strategy} {parameters_text(today.parameters)}"
+    refitted = (
+        f"window {today.window}, trained from {day_text(today.train_start)} to before {day_text(today.train_stop)}"
+    )
     if today.train is not None:
         refitted += f" ({figure_text('sharpe', today.train['sharpe'])} Sharpe in training, so too good)"
-    target = "none" if today.since is None else f"{today.target:g}, since {_day(today.since)}"
+    target = "none" if today.since is None else f"{today.target:g}, since {day_text(today.since)}"
     if today.state != "testing":
         order = "none: an order is first decided at the close of the first test bar of a window"
     elif today.order == 0.0:
@@ -152,7 +152,7 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
         order = f"{side} {shares:g} {today.symbol} {fills}, {value}; then {after:g} held"
     account = {
         "before": f"{today.equity:,.2f}, begins with the next bar: the first test bar of this window is still to come",
-        "testing": f"{today.equity:,.2f}, begun with the test on {_day(today.test_start)}",
+        "testing": f"{today.equity:,.2f}, begun with the test on {day_text(today.test_start)}",
         "after": f"{today.equity:,.2f}: the test of this window is over, the next window has not begun",
     }[today.state]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -184,10 +184,10 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         table.add_column(FIGURES[name].label, justify="right", no_wrap=True)
     table.add_column("best set, stress")
     for row in windows.iter_rows(named=True):
-        parameters = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
+        parameters = "cash" if row["parameters"] is None else parameters_text(json.loads(row["parameters"]))
         stress = f"stress {row['train_stress_share']:.0%} / {row['test_stress_share']:.0%}"
         for part, first, last in (("train", str(row["window"]), parameters), ("test", "", stress)):
-            span = (_day(row[f"{part}_start"]), _day(row[f"{part}_stop"]))
+            span = (day_text(row[f"{part}_start"]), day_text(row[f"{part}_stop"]))
             figures = (figure_text(name, row[f"{part}_{name}"]) for name in metrics)
             table.add_row(first, part, *span, *figures, last, style="bold" if part == "test" else None)
     return table
@@ -234,11 +234,3 @@ def _savings(hub: Mapping[str, float]) -> str:
     memory = 1.0 - hub["bytes"] / hub["isolated_bytes"]
     less = f", {memory:.0%} less memory" if memory > 0 else ""
     return f"{text}: {hub['requested'] / hub['computed']:,.0f}x less work{less}"
-
-
-def _parameters(parameters: Mapping[str, float]) -> str:
-    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
-
-
-def _day(nanoseconds: int) -> str:
-    return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d}"

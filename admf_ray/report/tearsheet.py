@@ -1,13 +1,12 @@
 """The page of a run: headline figures, paths, windows, surfaces, returns, trades, configuration."""
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray.report.definitions import FIGURES, figure_number, figure_text
+from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
 from admf_ray.report.page import Card, Chart, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
@@ -97,8 +96,7 @@ def headline(summary: dict[str, Any]) -> dict[str, float] | None:
 
 def _verdict(summary: dict[str, Any]) -> str:
     if "out_of_sample" in summary:
-        survived = summary["sharpe_survived"]
-        share = "nothing to survive" if survived is None or math.isnan(survived) else f"{survived:.0%} survived"
+        share = survived_text(summary["sharpe_survived"])
         return (
             f"Sharpe of the chosen sets, mean of {summary['windows']} windows: "
             f"{figure_text('sharpe', summary['sharpe_in_sample'])} in training, "

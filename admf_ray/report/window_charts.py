@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from admf_ray.report.definitions import FIGURES, figure_number, figure_text
+from admf_ray.report.definitions import FIGURES, day_text, figure_number, figure_text, parameters_text
 from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.surface import Surface
@@ -22,7 +21,7 @@ def _window_labels(result: RunResult) -> list[str]:
     """Name each window by its number and the day at which its test begins."""
     if "windows" not in result.tables:
         return ["whole span"]
-    return [f"{window}: {_day(start)}" for window, start in result.windows.select("window", "test_start").rows()]
+    return [f"{window}: {day_text(start)}" for window, start in result.windows.select("window", "test_start").rows()]
 
 
 def window_sections(result: RunResult) -> list[Chart | Table]:
@@ -108,10 +107,10 @@ def _windows_table(windows: pl.DataFrame) -> Table:
     head += ["train stress", "test stress", "chosen set"]
     rows: list[list[Any]] = []
     for row in windows.iter_rows(named=True):
-        spans = [_day(row[name]) for name in ("train_start", "train_stop", "test_start", "test_stop")]
+        spans = [day_text(row[name]) for name in ("train_start", "train_stop", "test_start", "test_stop")]
         figures = [figure_number(name, row[f"{part}_{name}"]) for name in WINDOW_FIGURES for part in ("train", "test")]
         stress = [(f"{row[f'{part}_stress_share']:.0%}", row[f"{part}_stress_share"]) for part in ("train", "test")]
-        chosen = "cash" if row["parameters"] is None else _parameters(json.loads(row["parameters"]))
+        chosen = "cash" if row["parameters"] is None else parameters_text(json.loads(row["parameters"]))
         rows.append([(str(row["window"]), row["window"]), *spans, *figures, *stress, chosen])
     return Table(
         "windows",
@@ -121,14 +120,6 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         head,
         rows,
     )
-
-
-def _parameters(parameters: dict[str, float]) -> str:
-    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
-
-
-def _day(nanoseconds: int) -> str:
-    return str(np.datetime64(nanoseconds, "ns"))[:10]
 
 
 def surface_chart(surface: Surface, result: RunResult) -> tuple[Chart, dict[str, Any]]:

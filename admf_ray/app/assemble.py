@@ -9,7 +9,7 @@ from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
-from admf_ray.engine.spec import AccountRules
+from admf_ray.engine.spec import AccountRules, Instrument
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
 from admf_ray.risk.sizing import SIZINGS
@@ -17,6 +17,7 @@ from admf_ray.strategies import STRATEGIES
 
 __all__ = [
     "assemble_search",
+    "check_account",
     "cut_windows",
     "doubts",
     "load_data",
@@ -58,8 +59,43 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     else:
         values = strategy.complete(settings.strategy.params)
         candidates = Candidates.single(values)
-    search = plan_search(bars, strategy, candidates, AccountRules(**settings.account))
+    rules = settings.account
+    check_account(rules, bars)
+    search = plan_search(bars, strategy, candidates, rules)
     return replace(search, isolated=settings.hub.mode == "isolated")
+
+
+def check_account(rules: AccountRules, bars: Bars) -> None:
+    """Refuse rules that ask for what these bars do not have.
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what is allowed.
+    """
+    for where, names in (
+        ("instruments", list(rules.instruments)),
+        ("risk.limits.symbol", [rule.symbol for rule in rules.limits if rule.symbol is not None]),
+    ):
+        for name in names:
+            if name not in bars.symbols:
+                raise ConfigError(f"{where}: {unknown_name('symbol of the data', name, list(bars.symbols))}")
+    known = {symbol: rules.instruments.get(symbol, Instrument()) for symbol in bars.symbols}
+    currencies = {instrument.currency for instrument in known.values()}
+    if len(currencies) > 1:
+        shown = ", ".join(f"{symbol} {instrument.currency}" for symbol, instrument in known.items())
+        raise ConfigError(f"instruments: one account holds several currencies ({shown}); allowed: one for all symbols")
+    for symbol, instrument in known.items():
+        if instrument.periods_per_year not in (None, bars.periods_per_year):
+            raise ConfigError(
+                f"instruments.{symbol}.periods_per_year: {instrument.periods_per_year:g}, but the data has "
+                f"{bars.periods_per_year:g} bars a year; allowed: the same, or data.periods_per_year"
+            )
+    if rules.needs_volume:
+        unknown = [name for name, volume in zip(bars.symbols, bars.volume, strict=True) if not (volume > 0.0).any()]
+        if unknown:
+            option = "participation" if rules.participation > 0.0 else "impact"
+            raise ConfigError(f"execution.{option}: {unknown[0]} has no volume; allowed: data with volume, or none")
 
 
 def _axis(name: str, values: Range | Sequence[float] | float) -> list[float]:

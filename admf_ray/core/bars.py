@@ -11,13 +11,18 @@ from admf_ray.core.sessions import Sessions
 from admf_ray.errors import DataError
 from admf_ray.fingerprint import fingerprint_columns
 
-__all__ = ["FIELDS", "Adjustment", "Bars", "Field"]
+__all__ = ["FIELDS", "NEVER", "Adjustment", "Bars", "Field"]
 
 Field = Literal["open", "high", "low", "close", "volume"]
 FIELDS: tuple[Field, ...] = ("open", "high", "low", "close", "volume")
 """The raw fields, in the order of their rows in the hub."""
 
 Adjustment = Literal["none", "splits", "total_return"]
+
+NEVER = 2**62
+"""Stands for the last bar of a symbol that is not delisted."""
+
+_DELISTED_SESSIONS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,20 @@ class Bars:
             return np.zeros(len(self.symbols), dtype=np.int64)
         had = np.cumsum(~np.isnan(self.close), axis=1)
         return np.array([np.searchsorted(row, self.min_history) for row in had], dtype=np.int64)
+
+    def last_bars(self) -> npt.NDArray[np.int64]:
+        """Give, for each symbol that was delisted, its last bar; `NEVER` for the others.
+
+        A symbol counts as delisted where it has had a bar, and none in the newest five sessions of the series.
+
+        Returns
+        -------
+        int64 array, shape [symbol]
+        """
+        there = ~np.isnan(self.close)
+        last = len(self) - 1 - np.argmax(there[:, ::-1], axis=1)
+        is_gone = there.any(axis=1) & (self.session[last] <= self.session[-1] - _DELISTED_SESSIONS)
+        return np.where(is_gone, last, NEVER).astype(np.int64)
 
     def past_fingerprint(self) -> str:
         """Hash what later bars leave as it is: symbols, times, prices, adjustment, bars per year, history asked."""

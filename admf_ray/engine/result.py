@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING
-from admf_ray.engine.simulate import simulate, withhold
+from admf_ray.engine.simulate import RECORDED, simulation, withhold
 from admf_ray.engine.spec import AccountRules
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
@@ -16,7 +16,7 @@ from admf_ray.portfolio.trades import round_trips
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Segment", "run_segment", "run_strategy"]
+__all__ = ["Segment", "run_segment", "run_strategy", "run_targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,12 @@ class Segment:
         Quantity at each close.
     pending : float64 array, shape [symbol]
         Signed quantity of the order that waits at the end, 0 for none.
+    account : record of `ACCOUNT`
+        At the end.
     fills : `FILL` array
     trades : `TRADE` array
+    groups : float64 array, shape [kind, group, 4]
+        Sums over groups of bars; see `admf_ray.portfolio.metrics.add_to_groups`.
     """
 
     start: int
@@ -44,8 +48,10 @@ class Segment:
     equity: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
     pending: npt.NDArray[np.float64]
+    account: Any
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
+    groups: npt.NDArray[np.float64]
 
 
 def run_strategy(
@@ -78,8 +84,10 @@ def run_segment(
     rows: npt.NDArray[np.int64],
     params: npt.NDArray[np.float64],
     rules: AccountRules,
+    flat: npt.NDArray[Any],
     start: int,
     stop: int,
+    labels: npt.NDArray[np.int64] | None = None,
 ) -> Segment:
     """Simulate one candidate over one span and keep its path, fills and trades.
 
@@ -92,18 +100,69 @@ def run_segment(
     rows : int64 array, shape [symbol, slot]
     params : float64 array, shape [parameter]
     rules : AccountRules
+    flat : `HOLDING` array, shape [symbol]
+        What ``rules.holdings`` gave for these bars and this hub.
     start, stop : int
         Half-open, in bars.
+    labels : int64 array, shape [kind, time], optional
+        Groups of bars, from 0 on, -1 for none; a return belongs to the group of its bar.
     """
-    symbols = len(bars.symbols)
     targets = run_strategy(bars, matrix, strategy, rows, params, stop)
+    return run_targets(bars, matrix, targets, rules, flat, start, stop, labels)
+
+
+def run_targets(
+    bars: Bars,
+    matrix: npt.NDArray[np.float64],
+    targets: npt.NDArray[np.float64],
+    rules: AccountRules,
+    flat: npt.NDArray[Any],
+    start: int,
+    stop: int,
+    labels: npt.NDArray[np.int64] | None = None,
+) -> Segment:
+    """Simulate given targets, shape [symbol, bar], over one span; all else as in `run_segment`."""
+    symbols = len(bars.symbols)
     record = rules.record(bars.periods_per_year)
+    limits = rules.limit_records(bars.symbols)
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)
     path = np.empty((1 + symbols, stop - start))
-    ledger = np.empty((stop - start + 1) * symbols, dtype=FILL)
-    open_account(account[0], holdings, rules.cash)
-    simulate(SIZINGS[rules.sizing].kernel, matrix, targets, record, start, stop, stop, account, holdings, path, ledger)
+    if labels is None:
+        labels = np.empty((0, stop), dtype=np.int64)
+    kernel = simulation(RECORDED)
+    sizing = SIZINGS[rules.sizing].kernel
+
+    def simulated(ledger: npt.NDArray[Any], groups: npt.NDArray[np.float64]) -> None:
+        open_account(account[0], holdings, flat, rules.cash)
+        kernel(
+            sizing,
+            matrix,
+            bars.session,
+            targets,
+            limits,
+            record,
+            start,
+            stop,
+            stop,
+            account,
+            holdings,
+            True,
+            True,
+            path,
+            ledger,
+            labels,
+            groups,
+        )
+
+    # How many fills there are is known only afterwards; where they do not fit, the same is done again with room.
+    groups = np.zeros((len(labels), int(labels.max(initial=-1)) + 1, 4))
+    ledger = np.empty(max(64, stop - start), dtype=FILL)
+    simulated(ledger, groups)
+    if account["fills"][0] > len(ledger):
+        groups[:] = 0.0
+        ledger = np.empty(account["fills"][0], dtype=FILL)
+        simulated(ledger, groups)
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)
     fills = ledger[: int(account["fills"][0])].copy()
@@ -114,6 +173,8 @@ def run_segment(
         equity=path[0],
         position=path[1:],
         pending=holdings["pending"].copy(),
+        account=account[0],
         fills=fills,
-        trades=round_trips(fills, bars, rules.fill),
+        trades=round_trips(fills, bars, flat["multiplier"]),
+        groups=groups,
     )

@@ -1,15 +1,16 @@
 """The sweep: many candidates over many spans, metrics only."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
-from admf_ray.core.records import ACCOUNT, FILL, HOLDING, RULES
-from admf_ray.engine.simulate import simulate, withhold
+from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records, shared
+from admf_ray.core.records import ACCOUNT, HOLDING, LIMIT, RULES
+from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
 from admf_ray.plugins import activate
 from admf_ray.portfolio.account import open_account
@@ -20,22 +21,8 @@ from admf_ray.strategies import STRATEGIES
 __all__ = ["run_chunk", "sweep"]
 
 
-@compiled(
-    types.void(
-        types.FunctionType(STRATEGY),
-        types.FunctionType(SIZING),
-        READ_F8_2D,
-        READ_I4_1D,
-        read_only(types.int64, 3),
-        READ_F8_2D,
-        types.int64,
-        read_only(types.int64, 1),
-        read_only(types.int64, 2),
-        records(RULES, readonly=True),
-        types.float64[:, :, ::1],
-    )
-)
-def sweep(
+@shared
+def _sweep(
     strategy: Any,
     sizing: Any,
     matrix: Any,
@@ -45,8 +32,14 @@ def sweep(
     state_size: int,
     begins: Any,
     spans: Any,
+    limits: Any,
     rules: Any,
+    flat: Any,
+    exits: Any,
+    general: Any,
+    labels: Any,
     out: Any,
+    groups: Any,
 ) -> None:
     """Simulate every candidate over every span.
 
@@ -66,8 +59,17 @@ def sweep(
         First bars that may have a target.
     spans : int64 array, shape [span, 2]
         Half-open, in bars.
+    limits : `LIMIT` array, shape [limit]
     rules : `RULES` array, shape [1]
+    flat : `HOLDING` array, shape [symbol]
+        See `admf_ray.engine.spec.AccountRules.holdings`.
+    exits, general : bool or None
+        See `admf_ray.engine.simulate.Variant`.
+    labels : int64 array, shape [kind, time], or None
+        See `admf_ray.portfolio.metrics.add_to_groups`.
     out : float64 array, shape [candidate, span, len(METRICS)]
+    groups : float64 array, shape [candidate, span, kind, group, 4], or None
+        Sums of the groups of bars that ``labels`` makes; starts as 0.
     """
     symbols = rows.shape[1]
     stop = spans[:, 1].max()
@@ -75,28 +77,57 @@ def sweep(
     state = np.empty(symbols * state_size)
     account = np.empty(1, dtype=ACCOUNT)
     holdings = np.empty(symbols, dtype=HOLDING)
-    no_path = np.empty((1, 0))
-    no_ledger = np.empty(1, dtype=FILL)
     for c in range(rows.shape[0]):
         state[:] = 0.0
         strategy(matrix, rows[c], session, params[c], state, 0, stop, targets)
         withhold(targets, begins)
         for w in range(spans.shape[0]):
-            open_account(account[0], holdings, rules[0].cash)
+            open_account(account[0], holdings, flat, rules[0].cash)
             simulate(
                 sizing,
                 matrix,
+                session,
                 targets,
+                limits,
                 rules,
                 spans[w, 0],
                 spans[w, 1],
                 spans[w, 1],
                 account,
                 holdings,
-                no_path,
-                no_ledger,
+                exits,
+                general,
+                None,
+                None,
+                labels,
+                None if groups is None else groups[c, w],
             )
             measure(account[0], rules[0], out[c, w])
+
+
+@cache
+def sweep(variant: Variant, is_grouped: bool = False) -> Any:
+    """Give the sweep over many candidates and spans, compiled for one variant and cached on disk."""
+    flags = [types.boolean if is_there else types.none for is_there in (variant.exits, variant.general)]
+    signature = types.void(
+        types.FunctionType(STRATEGY),
+        types.FunctionType(SIZING),
+        READ_F8_2D,
+        READ_I4_1D,
+        read_only(types.int64, 3),
+        READ_F8_2D,
+        types.int64,
+        read_only(types.int64, 1),
+        read_only(types.int64, 2),
+        records(LIMIT, readonly=True),
+        records(RULES, readonly=True),
+        records(HOLDING, readonly=True),
+        *flags,
+        read_only(types.int64, 2) if is_grouped else types.none,
+        types.float64[:, :, ::1],
+        types.float64[:, :, :, :, ::1] if is_grouped else types.none,
+    )
+    return compiled(signature)(_sweep.py_func)
 
 
 def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[np.float64]:
@@ -107,8 +138,8 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        ``plugins``, ``strategy`` and ``sizing`` (names), ``matrix``, ``session``, ``rows``, ``params``, ``begins``,
-        ``spans`` and ``rules`` as in `sweep`. With ``bars``, ``keys`` and ``wanted`` (which keys, shape [candidate,
+        ``plugins``, ``strategy`` and ``sizing`` (names), ``variant``, ``matrix``, ``session``, ``rows``, ``params``,
+        ``begins``, ``spans``, ``limits``, ``rules`` and ``flat`` as in `sweep`. With ``bars``, ``keys`` and ``wanted`` (which keys, shape [candidate,
         symbol, slot]) each candidate computes its own hub, and ``matrix`` is not read.
 
     Returns
@@ -122,8 +153,11 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
     state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
 
-    def swept(matrix: Any, rows: Any, part: slice) -> None:
-        sweep(
+    variant = Variant(*bundle["variant"])
+    flags = [True if is_there else None for is_there in (variant.exits, variant.general)]
+
+    def swept(matrix: Any, rows: Any, flat: Any, part: slice) -> None:
+        sweep(variant)(
             entry.kernel,
             SIZINGS[bundle["sizing"]].kernel,
             matrix,
@@ -133,15 +167,23 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
             state_size,
             bundle["begins"],
             bundle["spans"],
+            bundle["limits"],
             bundle["rules"],
+            flat,
+            *flags,
+            None,
             out[part],
+            None,
         )
 
     if "keys" not in bundle:
-        swept(bundle["matrix"], rows, slice(None))
+        swept(bundle["matrix"], rows, bundle["flat"], slice(None))
         return out
     for candidate, wanted in enumerate(bundle["wanted"][chunk[0] : chunk[1]]):
         hub = Hub(bundle["bars"])
         own = hub.subscribe([bundle["keys"][index] for index in wanted.reshape(-1)]).reshape(1, *wanted.shape)
-        swept(hub.matrix, own, slice(candidate, candidate + 1))
+        flat = bundle["flat"].copy()
+        for name, keys in bundle["account_keys"].items():
+            flat[name] = hub.subscribe(keys)
+        swept(hub.matrix, own, flat, slice(candidate, candidate + 1))
     return out

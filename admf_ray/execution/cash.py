@@ -34,7 +34,7 @@ def _affordable_fraction(unpaid: float, price: float, cash: float, rules: Any) -
 
 
 @shared
-def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
+def affordable(quantity: float, price: float, cash: float, lot: float, rules: Any) -> float:
     """Cut a buy to what the cash pays for.
 
     Parameters
@@ -42,11 +42,13 @@ def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     quantity : float
         Wanted, positive.
     price : float
-        Price of the fill, positive.
+        Money that a unit costs, positive.
     cash : float
         Cash before the fill, at least 0.
+    lot : float
+        Smallest quantity, 0 for fractional.
     rules : record of `RULES`
-        ``lot`` and the commissions are used.
+        The commissions are used.
 
     Returns
     -------
@@ -57,18 +59,18 @@ def affordable(quantity: float, price: float, cash: float, rules: Any) -> float:
     """
     if _cash_after(quantity, price, cash, rules) >= 0.0:
         return quantity
-    if rules.lot == 0.0:
+    if lot == 0.0:
         return _affordable_fraction(quantity, price, cash, rules)
     # What the cash pays for but for rounding, which the two walks mend.
     value = price * (1.0 + rules.commission_rate)
     spendable = cash - rules.commission_fixed
     bound = min(spendable / (value + rules.commission_per_share), (spendable - rules.commission_minimum) / value)
-    lots = max(np.floor(bound / rules.lot), 0.0)
+    lots = max(np.floor(bound / lot), 0.0)
     if lots >= FINEST_LOTS:
         return _affordable_fraction(quantity, price, cash, rules)
-    while lots > 0.0 and _cash_after(lots * rules.lot, price, cash, rules) < 0.0:
+    while lots > 0.0 and _cash_after(lots * lot, price, cash, rules) < 0.0:
         lots -= 1.0
-    while _cash_after((lots + 1.0) * rules.lot, price, cash, rules) >= 0.0:
+    while _cash_after((lots + 1.0) * lot, price, cash, rules) >= 0.0:
         lots += 1.0
-    paid: float = lots * rules.lot
+    paid: float = lots * lot
     return paid

@@ -43,6 +43,10 @@ class Search:
     plan : Plan
     wanted, rows : int64 array, shape [candidate, symbol, slot]
         Which of the keys, and their rows of the hub.
+    flat : `HOLDING` array, shape [symbol]
+        From which every account starts; see `admf_ray.engine.spec.AccountRules.holdings`.
+    account_keys : dict of str to list of Key
+        Series that the rules of the account ask for, by the field of `HOLDING` that names their rows.
     requested : int
         How often they ask, in all.
     isolated : bool
@@ -57,6 +61,8 @@ class Search:
     plan: Plan
     wanted: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
+    flat: npt.NDArray[Any]
+    account_keys: dict[str, list[Key]]
     requested: int
     isolated: bool = False
 
@@ -101,6 +107,7 @@ class Search:
             self.rows[candidate],
             self.candidates.values[candidate],
             self.rules,
+            self.flat,
             start,
             stop,
         )
@@ -114,18 +121,21 @@ class Search:
         """Give what hosts need to sweep any of the candidates; see `admf_ray.engine.sweep.run_chunk`."""
         series: dict[str, Any] = {}
         if self.isolated:
-            series = {"bars": self.bars, "keys": self.keys, "wanted": self.wanted}
+            series = {"bars": self.bars, "keys": self.keys, "wanted": self.wanted, "account_keys": self.account_keys}
         return series | {
             "plugins": active_plugins(),
             "strategy": self.strategy.name,
             "sizing": self.rules.sizing,
+            "variant": tuple(self.rules.variant(self.flat)),
             "matrix": hub.matrix,
             "session": hub.session,
             "rows": self.rows,
             "params": self.candidates.values,
             "begins": self.bars.history_reached(),
             "spans": np.array(spans, dtype=np.int64),
+            "limits": self.rules.limit_records(self.bars.symbols),
             "rules": self.rules.record(self.bars.periods_per_year),
+            "flat": self.flat,
         }
 
 
@@ -147,12 +157,13 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
     ConfigError
         Where the data has several symbols, or a key cannot be computed from it.
     """
-    if len(bars.symbols) > 1:
-        raise ConfigError(f"data: {len(bars.symbols)} symbols; allowed: 1")
     keys, wanted = template_keys(strategy.inputs, candidates.names, candidates.values, bars.symbols)
+    account_keys = _account_keys(bars, rules)
+    keys += [key for own in account_keys.values() for key in own if key not in keys]
     plan = plan_keys(bars.symbols, keys)
     check_plan(bars, plan)
     rows = np.array([plan.rows[key] for key in keys], dtype=np.int64)[wanted]
+    of_account = {name: np.array([plan.rows[key] for key in own]) for name, own in account_keys.items()}
     return Search(
         bars=bars,
         strategy=strategy,
@@ -162,8 +173,20 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
         plan=plan,
         wanted=wanted,
         rows=rows,
-        requested=wanted.size,
+        flat=rules.holdings(bars.symbols, bars.last_bars(), **of_account),
+        account_keys=account_keys,
+        requested=wanted.size + sum(map(len, account_keys.values())),
     )
+
+
+def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, list[Key]]:
+    """Give the series that the rules of the account ask for, one for each symbol."""
+    asked = {}
+    if rules.needs_volatility:
+        asked["volatility_row"] = rules.volatility
+    if rules.needs_atr:
+        asked["atr_row"] = rules.atr
+    return {name: [Key.parse(text).bind(symbol) for symbol in bars.symbols] for name, text in asked.items()}
 
 
 def check_memory(search: Search, spans: int) -> None:

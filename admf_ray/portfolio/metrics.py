@@ -10,7 +10,17 @@ from admf_ray.core.kernels import shared
 from admf_ray.core.records import ACCOUNT, HOLDING
 from admf_ray.portfolio.account import open_account
 
-__all__ = ["METRICS", "Sums", "load_sums", "measure", "observe", "path_metrics", "store_sums"]
+__all__ = [
+    "METRICS",
+    "Sums",
+    "add_to_groups",
+    "load_sums",
+    "measure",
+    "observe",
+    "observe_flat",
+    "path_metrics",
+    "store_sums",
+]
 
 METRICS = (
     "sharpe",
@@ -35,6 +45,7 @@ class Sums(NamedTuple):
 
     equity: float
     peak: float
+    trough: float
     drawdown: float
     returns: float
     squares: float
@@ -49,6 +60,7 @@ def load_sums(account: Any) -> Sums:
     return Sums(
         account.equity,
         account.peak,
+        account.trough,
         account.drawdown,
         account.sum_returns,
         account.sum_squares,
@@ -63,6 +75,7 @@ def store_sums(account: Any, sums: Sums) -> None:
     """Put the sums back into an account."""
     account.equity = sums.equity
     account.peak = sums.peak
+    account.trough = sums.trough
     account.drawdown = sums.drawdown
     account.sum_returns = sums.returns
     account.sum_squares = sums.squares
@@ -90,17 +103,73 @@ def observe(sums: Sums, equity: float, exposed: bool, risk_free: float) -> Sums:
     """
     change = equity / sums.equity - 1.0 if sums.equity > 0.0 else 0.0
     below = min(change - risk_free, 0.0)
-    peak = max(sums.peak, equity)
+    peak, trough, drawdown = sums.peak, sums.trough, sums.drawdown
+    if equity > peak:
+        # Rounding is monotone: the lowest equity of a peak has the lowest equity / peak - 1, and one division does.
+        drawdown = min(drawdown, trough / peak - 1.0)
+        peak = equity
+        trough = equity
+    else:
+        trough = min(trough, equity)
     return Sums(
         equity,
         peak,
-        min(sums.drawdown, equity / peak - 1.0),
+        trough,
+        drawdown,
         sums.returns + change,
         sums.squares + change * change,
         sums.negative_squares + below * below,
         sums.bars + 1,
         sums.exposed + exposed,
     )
+
+
+@shared
+def observe_flat(sums: Sums, bars: int, risk_free: float) -> Sums:
+    """Take bars into the sums that closed without a position, at the same equity as the one before them."""
+    below = min(0.0 - risk_free, 0.0)
+    negative_squares = sums.negative_squares
+    if below != 0.0:
+        for _ in range(bars):
+            negative_squares += below * below
+    return Sums(
+        sums.equity,
+        sums.peak,
+        sums.trough,
+        sums.drawdown,
+        sums.returns,
+        sums.squares,
+        negative_squares,
+        sums.bars + bars,
+        sums.exposed,
+    )
+
+
+@shared
+def add_to_groups(groups: Any, labels: Any, bar: int, equity: float, before: float, risk_free: float) -> None:
+    """Add the return of a bar to the sums of its groups, such as regimes and blocks.
+
+    Parameters
+    ----------
+    groups : float64 array, shape [kind, group, 4]
+        Bars, and sums of returns, of their squares and of the squares below the risk-free rate.
+    labels : int64 array, shape [kind, time]
+        Group of the return of each bar; -1 for none.
+    bar : int
+    equity, before : float
+        At this bar's close and at the close before.
+    risk_free : float
+        Per bar.
+    """
+    change = equity / before - 1.0 if before > 0.0 else 0.0
+    below = min(change - risk_free, 0.0)
+    for kind in range(labels.shape[0]):
+        group = labels[kind, bar]
+        if group >= 0:
+            groups[kind, group, 0] += 1.0
+            groups[kind, group, 1] += change
+            groups[kind, group, 2] += change * change
+            groups[kind, group, 3] += below * below
 
 
 @shared
@@ -161,9 +230,10 @@ def measure(account: Any, rules: Any, out: Any) -> None:
             out[5] = deviation * math.sqrt(periods)
     if account.sum_negative_squares > 0.0:
         out[1] = excess / math.sqrt(account.sum_negative_squares / bars) * math.sqrt(periods)
-    if account.drawdown < 0.0:
-        out[2] = out[4] / -account.drawdown
-    out[6] = account.drawdown
+    drawdown = min(account.drawdown, account.trough / account.peak - 1.0)
+    if drawdown < 0.0:
+        out[2] = out[4] / -drawdown
+    out[6] = drawdown
     out[7] = account.gross_profit / account.gross_loss if account.gross_loss > 0.0 else math.nan
     out[8] = account.wins / account.trades if account.trades > 0 else math.nan
     out[9] = float(account.trades)
@@ -206,7 +276,8 @@ def path_metrics(
         By the names of `METRICS`.
     """
     account = np.zeros(1, dtype=ACCOUNT)
-    open_account(account[0], np.empty(0, dtype=HOLDING), rules["cash"][0])
+    none = np.empty(0, dtype=HOLDING)
+    open_account(account[0], none, none, rules["cash"][0])
     _observe_path(account[0], equity, exposed, rules["risk_free"][0])
     account["trades"] = len(nets)
     account["wins"] = np.count_nonzero(nets > 0.0)

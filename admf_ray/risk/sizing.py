@@ -33,15 +33,18 @@ class SizingRule:
     ----------
     name : str
     kernel : compiled function
-        Of the signature `admf_ray.core.kernels.SIZING`: target in [-1, +1], ``risk.size``, close and equity at the bar
-        of the decision; gives a signed quantity, NaN where it cannot say (then there is no signal).
+        Of the signature `admf_ray.core.kernels.SIZING`: target in [-1, +1], ``risk.size``, value of a unit (close x
+        multiplier) and equity at the bar of the decision; gives a signed quantity, NaN where it cannot say (then there is no signal).
     source : str
         Where the rule is from.
+    by_volatility : bool
+        Whether ``risk.size`` is a yearly volatility; the kernel then gets ``min(cap, size / volatility)`` for it.
     """
 
     name: str
     kernel: Any
     source: str
+    by_volatility: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a kernel of another signature."""
@@ -69,3 +72,11 @@ def _percent_equity(target: float, size: float, close: float, equity: float) -> 
 SIZINGS.add(SizingRule(name="fixed_quantity", kernel=_fixed_quantity, source="target x size"))
 SIZINGS.add(SizingRule(name="fixed_cash", kernel=_fixed_cash, source="target x size / close"))
 SIZINGS.add(SizingRule(name="percent_equity", kernel=_percent_equity, source="target x size x equity / close"))
+SIZINGS.add(
+    SizingRule(
+        name="volatility_target",
+        kernel=_percent_equity,
+        source="target x min(cap, size / volatility) x equity / close; Moreira and Muir, Journal of Finance 72 (2017)",
+        by_volatility=True,
+    )
+)

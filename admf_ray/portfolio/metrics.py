@@ -194,7 +194,7 @@ def measure(account: Any, rules: Any, out: Any) -> None:
         total_return
             Final equity / initial equity - 1.
         cagr
-            :math:`(1 + total\_return)^{P / n} - 1`.
+            :math:`(1 + total\_return)^{P / n} - 1`; -1 where all was lost, or more.
         volatility
             :math:`s \sqrt{P}`.
         max_drawdown
@@ -219,7 +219,7 @@ def measure(account: Any, rules: Any, out: Any) -> None:
     out[1] = math.nan
     out[2] = math.nan
     out[3] = growth - 1.0
-    out[4] = growth ** (periods / bars) - 1.0
+    out[4] = growth ** (periods / bars) - 1.0 if growth > 0.0 else -1.0
     out[5] = math.nan
     excess = account.sum_returns / bars - rules.risk_free
     if account.bars >= 2:

@@ -212,7 +212,7 @@ class HaltSettings(_Section):
 
 
 class DistanceSettings(_Section):
-    """Distance of a protective level: one of a fraction of the price, a price, a multiple of the ATR; none for no level."""
+    """Distance of a protective level: a fraction of the price, a price or a multiple of the ATR; none for no level."""
 
     percent: Positive | None = None
     price: Positive | None = None
@@ -302,7 +302,7 @@ class ExecutionSettings(_Section):
             )
         if self.order != "market" and self.fill == "close":
             raise ConfigError(
-                f"execution.order: {self.order} orders wait for bars to come; allowed: execution.fill=next_open, or market"
+                f"execution.order: {self.order} orders wait for bars to come; allowed: market, or fill=next_open"
             )
         return self
 

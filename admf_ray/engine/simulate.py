@@ -17,51 +17,38 @@ from admf_ray.core.records import (
     HOLDING,
     LIMIT,
     RULES,
-    AccountKind,
     Boundary,
     FillPolicy,
     Halt,
-    Limit,
     OrderKind,
     Reason,
-    Reentry,
     TimeInForce,
 )
-from admf_ray.execution.cash import affordable
-from admf_ray.execution.costs import commission, maker_price, taker_price
-from admf_ray.execution.orders import has_expired, resting_level, touched
-from admf_ray.portfolio.account import accrue, apply_fill, borrowing_cost, mark
-from admf_ray.portfolio.metrics import add_to_groups, load_sums, observe, observe_flat, store_sums
-from admf_ray.risk.exits import NOTHING, profit_level, stop_level, stop_reason, trail_level, triggered
-from admf_ray.risk.halts import begin_block, exposure_of, follow_target, halt_guard, is_called, sign, update_halt
-from admf_ray.risk.limits import limited, others
-from admf_ray.risk.sizing import whole_lots
+from admf_ray.core.signs import opposes, sign
+from admf_ray.engine.decide import decide
+from admf_ray.engine.fills import exit_position, fill, leave, make_order
+from admf_ray.engine.stretch import flat_stretch, guarded_stretch, held_stretch, is_new
+from admf_ray.execution.orders import has_expired, touched
+from admf_ray.portfolio.account import accrue, borrowing_cost, mark
+from admf_ray.portfolio.metrics import add_to_groups, load_sums, observe, store_sums
+from admf_ray.risk.exits import NOTHING, stop_reason, triggered
+from admf_ray.risk.halts import begin_block, exposure_of, follow_target, is_called, update_halt
 
 __all__ = ["EXITS", "FULL", "PLAIN", "RECORDED", "Variant", "simulate", "simulation", "withhold"]
 
 # Kernels take plain integers: numba freezes these at compile time.
 _AT_CLOSE = int(FillPolicy.CLOSE)
 _FLATTEN = int(Boundary.FLATTEN)
-_CASH_ACCOUNT = int(AccountKind.CASH)
 _MARKET = int(OrderKind.MARKET)
 _LIMIT_ORDER = int(OrderKind.LIMIT)
 _ONE_BAR = int(TimeInForce.BAR)
-_RESET = int(Reentry.RESET)
 _TRADING = int(Halt.NONE)
-_BY_SIGNAL = int(Reason.SIGNAL)
 _BY_BOUNDARY = int(Reason.FLATTEN)
-_BY_REBALANCE = int(Reason.REBALANCE)
-_BY_PROFIT = int(Reason.TAKE_PROFIT)
-_BY_TIME = int(Reason.TIME_STOP)
 _BY_HALT = int(Reason.HALT)
 _BY_CALL = int(Reason.MARGIN_CALL)
 _BY_DELISTING = int(Reason.DELISTED)
-_CASH = int(Limit.CASH)
-_NO_SHORT = int(Limit.NO_SHORT)
-_PARTICIPATION = int(Limit.PARTICIPATION)
 _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME = range(5)
 _RAW_ROWS = 5
-_CAREFUL = 1.0 + 1e-9
 
 
 class Variant(NamedTuple):
@@ -121,225 +108,7 @@ def _remember(holding: Any, volume: float, volatility: float) -> None:
         holding.volatility = volatility
 
 
-@shared
-def _is_new(target: float, emitted: float) -> bool:
-    """Say whether a target is finite and not the one last emitted."""
-    return target - target == 0.0 and target != emitted
-
-
-@shared
-def _trade(
-    account: Any,
-    holding: Any,
-    rules: Any,
-    quantity: float,
-    limits: int,
-    price: float,
-    since: int,
-    bar: int,
-    symbol: int,
-    ledger: Any,
-) -> bool:
-    """Book a fill: cut it to the cash, charge it, write it down; say whether it was cut."""
-    paid = price * holding.multiplier
-    is_cut = False
-    if rules.account == _CASH_ACCOUNT and quantity > 0.0:
-        most = affordable(quantity, paid, account.cash, holding.lot, rules)
-        if most < quantity:
-            quantity = most
-            limits |= _CASH
-            is_cut = True
-    if quantity == 0.0:
-        return is_cut
-    fee = commission(quantity, paid, rules)
-    if rules.account == _CASH_ACCOUNT and quantity < 0.0:
-        # A sale that brings less than its minimum commission takes what cash there is: never more.
-        fee = min(fee, account.cash - quantity * paid)
-    apply_fill(account, holding, quantity, price, paid, fee, since)
-    if ledger is not None:
-        row = ledger[min(account.fills, ledger.shape[0]) - 1]
-        row.bar = bar
-        row.symbol = symbol
-        row.quantity = quantity
-        row.price = price
-        row.commission = fee
-        row.borrowed = holding.borrowed
-        row.position = holding.quantity
-        row.cash = account.cash
-        row.decided = holding.decided
-        row.order = holding.order
-        row.signal = holding.signal
-        row.reason = holding.reason
-        row.limits = limits
-    holding.borrowed = 0.0
-    return is_cut
-
-
-@shared
-def _fill(
-    account: Any,
-    holding: Any,
-    rules: Any,
-    reference: float,
-    is_taker: bool,
-    since: int,
-    bar: int,
-    symbol: int,
-    general: Any,
-    ledger: Any,
-) -> None:
-    """Trade as much of the waiting order as a bar's volume lets through; the rest waits on."""
-    quantity = holding.pending
-    limits = holding.limits
-    if general is not None and rules.participation > 0.0:
-        room = whole_lots(rules.participation * holding.volume, holding.lot)
-        if abs(quantity) > room:
-            if room == 0.0:
-                return
-            quantity = room if quantity > 0.0 else -room
-            limits |= _PARTICIPATION
-    if is_taker:
-        price = taker_price(quantity, reference, holding, rules, general)
-    else:
-        price = maker_price(quantity, reference, holding.tick)
-    is_cut = _trade(account, holding, rules, quantity, limits, price, since, bar, symbol, ledger)
-    holding.pending = 0.0 if is_cut else holding.pending - quantity
-
-
-@shared
-def _order(account: Any, holding: Any, quantity: float, reason: int, bar: int) -> None:
-    """Make a market order, which replaces a waiting one."""
-    account.orders += 1
-    holding.order = account.orders
-    holding.pending = quantity
-    holding.reason = reason
-    holding.decided = bar
-    holding.limits = 0
-    holding.kind = _MARKET
-
-
-@shared
-def _leave(
-    account: Any, holding: Any, rules: Any, reference: float, reason: int, bar: int, symbol: int, general: Any, ledger: Any
-) -> None:
-    """Close a position at once and in full, with the costs of its kind; a waiting order is cancelled."""
-    quantity = -holding.quantity
-    _order(account, holding, quantity, reason, bar)
-    if reason == _BY_PROFIT:
-        price = maker_price(quantity, reference, holding.tick)
-    else:
-        price = taker_price(quantity, reference, holding, rules, general)
-    _trade(account, holding, rules, quantity, 0, price, bar, bar, symbol, ledger)
-    holding.pending = 0.0
-
-
-@shared
-def _exit(
-    account: Any, holding: Any, rules: Any, reference: float, reason: int, bar: int, symbol: int, general: Any, ledger: Any
-) -> None:
-    """Leave a position by a protective exit; its side is blocked until the target has been reset."""
-    side = sign(holding.quantity)
-    _leave(account, holding, rules, reference, reason, bar, symbol, general, ledger)
-    if rules.reentry == _RESET:
-        holding.blocked = side
-
-
-@shared
-def _decide(
-    account: Any,
-    holding: Any,
-    rules: Any,
-    sizing: Any,
-    target: float,
-    close: float,
-    equity: float,
-    volatility: float,
-    atr: float,
-    bar: int,
-    symbol: int,
-    holdings: Any,
-    limits: Any,
-    exits: Any,
-    general: Any,
-) -> None:
-    """Turn a target into a signal and an order, which replaces a waiting one; or a due time stop, or a rebalancing.
-
-    Where the sizing gives no number there is no signal, and the next bar tries again.
-    """
-    is_known = target - target == 0.0
-    is_new = is_known and target != holding.target
-    exposure = exposure_of(target, rules)
-    quantity = holding.quantity
-    if holding.blocked != 0.0 and is_known:
-        if exposure == 0.0 or sign(exposure) == -holding.blocked:
-            holding.blocked = 0.0
-        else:
-            is_new = False
-    if exits is not None and rules.time_stop > 0 and quantity != 0.0 and holding.held >= rules.time_stop:
-        if not (is_new and (exposure == 0.0 or sign(exposure) == -sign(quantity))):
-            if not (holding.pending == -quantity and holding.reason == _BY_TIME):
-                _order(account, holding, -quantity, _BY_TIME, bar)
-            if rules.reentry == _RESET:
-                holding.blocked = sign(quantity)
-            return
-    if not is_new:
-        if general is None or rules.rebalance == 0:
-            return
-        if not is_known or target != holding.target or exposure == 0.0 or holding.blocked != 0.0:
-            return
-    size = rules.size
-    if exposure != 0.0:
-        if general is not None and rules.scaled != 0:
-            yearly = volatility * rules.root_periods
-            if not yearly > 0.0:
-                return
-            size = min(rules.cap, rules.size / yearly)
-        if exits is not None and rules.needs_atr != 0 and not atr > 0.0:
-            return
-    unit = close * holding.multiplier
-    wanted = sizing(exposure, size, unit, equity)
-    if math.isnan(wanted):
-        return
-    if is_new:
-        account.signals += 1
-        holding.signal = account.signals
-        holding.target = target
-    flags = _NO_SHORT if target < exposure else 0
-    desired = whole_lots(wanted, holding.lot)
-    if general is not None and limits.shape[0] > 0:
-        gross, net, count = others(holdings, symbol)
-        bound = 0
-        for k in range(limits.shape[0]):
-            limit = limits[k]
-            if limit.symbol == -1 or limit.symbol == symbol:
-                allowed = limited(desired, quantity, unit, equity, gross, net, count, limit)
-                if allowed != desired:
-                    desired = allowed
-                    bound |= limit.flag
-        if bound != 0:
-            desired = whole_lots(desired, holding.lot)
-            flags |= bound
-    change = desired - quantity
-    if general is not None:
-        value = abs(change) * unit
-        if desired != 0.0 and value < rules.minimum_trade:
-            change = 0.0
-        if not is_new and (change == 0.0 or not value > rules.rebalance_threshold * equity):
-            return
-    holding.pending = change
-    if change != 0.0:
-        _order(account, holding, change, _BY_SIGNAL if is_new else _BY_REBALANCE, bar)
-        holding.limits = flags
-        holding.order_atr = atr
-        if general is not None:
-            holding.session = -1
-            if rules.order != _MARKET and (quantity == 0.0 or sign(change) == sign(quantity)):
-                holding.kind = rules.order
-                holding.level = resting_level(change, close, holding.tick, rules)
-
-
-@shared
-def simulate(
+def _simulate(
     sizing: Any,
     matrix: Any,
     session: Any,
@@ -421,118 +190,16 @@ def simulate(
                 is_quiet &= quantity == 0.0 or holding.since <= t
             if is_quiet:
                 first = t
-                emitted = holding.target
                 if quantity == 0.0 and (general is None or rules.interest == 0.0):
-                    while t < quiet_stop and not _is_new(targets[0, t], emitted):
-                        t += 1
-                    sums = observe_flat(sums, t - first, risk_free)
-                    u = t - 1
-                    while u >= first and matrix[_CLOSE, u] != matrix[_CLOSE, u]:
-                        u -= 1
-                    if u >= first:
-                        holding.price = matrix[_CLOSE, u]
+                    t, sums = flat_stretch(matrix, targets, holding, sums, t, quiet_stop, risk_free)
                     if general is not None and session[t - 1] != session[first - 1]:
                         account.session_equity = sums.equity
                 elif exits is None and general is None:
-                    cash = account.cash
-                    price = holding.price
-                    while t < quiet_stop and not _is_new(targets[0, t], emitted):
-                        close = matrix[_CLOSE, t]
-                        price = close if close == close else price
-                        sums = observe(sums, cash + quantity * price, True, risk_free)
-                        t += 1
-                    holding.price = price
+                    t, sums = held_stretch(matrix, targets, holding, account.cash, sums, t, quiet_stop, risk_free)
                 else:
-                    cash = account.cash
-                    price = holding.price
-                    multiplier = holding.multiplier
-                    best = holding.best
-                    held = holding.held
-                    time_stop = math.inf
-                    stop_at = -math.inf
-                    trail_at = -math.inf
-                    profit_at = math.inf
-                    is_long = quantity > 0.0
-                    trails = False
-                    protects = exits is not None and quantity != 0.0
-                    if protects:
-                        stop_at = stop_level(holding, rules)
-                        trail_at = trail_level(holding, rules, best)
-                        profit_at = profit_level(holding, rules)
-                        trails = rules.trail_kind != 0
-                        if rules.time_stop > 0:
-                            time_stop = rules.time_stop
-                    carries = False
-                    counts_sessions = False
-                    drawdown_guard = 0.0
-                    loss_guard = 0.0
-                    margin_guard = 0.0
-                    halt_peak = account.halt_peak
-                    session_equity = account.session_equity
-                    if general is not None:
-                        carries = rules.interest != 0.0 or rules.loan_rate != 0.0 or rules.borrow_rate != 0.0
-                        counts_sessions = rules.daily_loss > 0.0
-                        drawdown_guard = halt_guard(rules.max_drawdown)
-                        loss_guard = halt_guard(rules.daily_loss)
-                        if rules.account != _CASH_ACCOUNT:
-                            margin_guard = rules.margin_requirement * abs(quantity) * multiplier * _CAREFUL
-                    while t < quiet_stop and not _is_new(targets[0, t], emitted):
-                        close = matrix[_CLOSE, t]
-                        is_there = close == close
-                        if protects and is_there:
-                            high = matrix[_HIGH, t]
-                            low = matrix[_LOW, t]
-                            if is_long:
-                                if low <= stop_at or low <= trail_at or high > profit_at:
-                                    break
-                            elif high >= stop_at or high >= trail_at or low < profit_at:
-                                break
-                            if held + 1 >= time_stop:
-                                break
-                        now = close if is_there else price
-                        if general is not None:
-                            after = cash
-                            change = 0.0
-                            cost = 0.0
-                            if carries:
-                                shorts = -quantity * price * multiplier if quantity < 0.0 else 0.0
-                                change = accrue(cash, shorts, rules)
-                                cost = borrowing_cost(quantity, price, multiplier, rules)
-                                after = cash + change - cost
-                            equity = after + quantity * now * multiplier
-                            if counts_sessions and session[t] != session[t - 1]:
-                                session_equity = sums.equity
-                            # What may be a halt or a margin call is looked at exactly, one bar at a time.
-                            halt_peak = max(halt_peak, equity)
-                            if equity <= halt_peak * drawdown_guard or equity <= session_equity * loss_guard:
-                                break
-                            if equity <= now * margin_guard:
-                                break
-                            if carries:
-                                cash = after
-                                account.interest += change
-                                holding.trade_cash -= cost
-                                holding.borrowed += cost
-                        else:
-                            equity = cash + quantity * now
-                        price = now
-                        if protects and is_there:
-                            held += 1
-                            if trails:
-                                moved = max(best, high) if is_long else min(best, low)
-                                if moved != best:
-                                    best = moved
-                                    trail_at = trail_level(holding, rules, best)
-                        sums = observe(sums, equity, quantity != 0.0, risk_free)
-                        t += 1
-                    account.cash = cash
-                    holding.price = price
-                    if quantity != 0.0:
-                        holding.best = best
-                        holding.held = held
-                    if general is not None:
-                        account.halt_peak = halt_peak
-                        account.session_equity = session_equity
+                    t, sums = guarded_stretch(
+                        matrix, session, targets, account, holding, rules, sums, t, quiet_stop, exits, general
+                    )
                 if general is not None:
                     account.equity = sums.equity
                     if rules.participation > 0.0 or rules.impact > 0.0:
@@ -564,10 +231,10 @@ def simulate(
                     holding = holdings[s]
                     if holding.pending != 0.0 and (general is None or holding.kind == _MARKET):
                         reference = matrix[_RAW_ROWS * s + _OPEN, t]
-                        is_second_kind = not holding.quantity * holding.pending < 0.0
-                        if reference == reference and is_second_kind == is_second and holding.tried != t:
+                        increases = not opposes(holding.quantity, holding.pending)
+                        if reference == reference and increases == is_second and holding.tried != t:
                             holding.tried = t
-                            _fill(account, holding, rules, reference, True, t, t, s, general, ledger)
+                            fill(account, holding, rules, reference, True, t, t, s, general, ledger)
         # 2. Protective exits.
         if exits is not None:
             for s in range(symbols):
@@ -579,7 +246,7 @@ def simulate(
                         low = matrix[_RAW_ROWS * s + _LOW, t]
                         reference, reason = triggered(holding, rules, open_, high, low)
                         if reason != NOTHING:
-                            _exit(account, holding, rules, reference, reason, t, s, general, ledger)
+                            exit_position(account, holding, rules, reference, reason, t, s, general, ledger)
         # 3. Limit and stop orders that rest.
         if general is not None and waiting > 0 and rules.order != _MARKET:
             for s in range(symbols):
@@ -595,13 +262,13 @@ def simulate(
                     was_flat = holding.quantity == 0.0
                     if reference == reference:
                         is_taker = holding.kind != _LIMIT_ORDER
-                        _fill(account, holding, rules, reference, is_taker, t + 1, t, s, general, ledger)
+                        fill(account, holding, rules, reference, is_taker, t + 1, t, s, general, ledger)
                     if rules.time_in_force == _ONE_BAR:
                         holding.pending = 0.0
                     if exits is not None and was_flat and holding.quantity != 0.0:
                         reference, reason = stop_reason(holding, rules, high, low)
                         if reason != NOTHING:
-                            _exit(account, holding, rules, reference, reason, t, s, general, ledger)
+                            exit_position(account, holding, rules, reference, reason, t, s, general, ledger)
         # 4. Mark; halts.
         equity = account.cash
         for s in range(symbols):
@@ -628,7 +295,7 @@ def simulate(
                 if t == holding.last_bar:
                     holding.pending = 0.0
                     if holding.quantity != 0.0:
-                        _leave(account, holding, rules, holding.price, _BY_DELISTING, t, s, general, ledger)
+                        leave(account, holding, rules, holding.price, _BY_DELISTING, t, s, general, ledger)
             trades = account.halt == _TRADING and not is_called_now
         else:
             trades = equity > 0.0
@@ -636,13 +303,13 @@ def simulate(
             # 8. The end of the segment.
             for s in range(symbols):
                 if holdings[s].quantity != 0.0:
-                    _leave(account, holdings[s], rules, holdings[s].price, _BY_BOUNDARY, t, s, general, ledger)
+                    leave(account, holdings[s], rules, holdings[s].price, _BY_BOUNDARY, t, s, general, ledger)
         elif trades:
             # 5, 6. Decide. A missing bar is not tradable: its target is taken up on the next bar that is there.
             for s in range(symbols):
                 holding = holdings[s]
                 target = targets[s, t]
-                is_looked_at = _is_new(target, holding.target)
+                is_looked_at = is_new(target, holding.target)
                 if exits is not None:
                     is_looked_at |= holding.blocked != 0.0
                     is_looked_at |= rules.time_stop > 0 and holding.held >= rules.time_stop
@@ -653,7 +320,7 @@ def simulate(
                 if is_looked_at and close == close:
                     volatility = _at(matrix, holding.volatility_row, t)
                     atr = _at(matrix, holding.atr_row, t)
-                    _decide(
+                    decide(
                         account,
                         holding,
                         rules,
@@ -682,10 +349,8 @@ def simulate(
                 follow_target(holding, rules, targets[s, t])
                 if holding.quantity == 0.0:
                     holding.pending = 0.0
-                elif not (
-                    holding.pending == -holding.quantity and (holding.reason == _BY_HALT or holding.reason == _BY_CALL)
-                ):
-                    _order(account, holding, -holding.quantity, reason, t)
+                elif not (holding.pending == -holding.quantity and holding.reason in (_BY_HALT, _BY_CALL)):
+                    make_order(account, holding, -holding.quantity, reason, t)
         # 7. Fills at the close.
         if at_close and not is_last:
             for is_second in range(2):
@@ -693,10 +358,10 @@ def simulate(
                     holding = holdings[s]
                     if holding.pending != 0.0:
                         reference = matrix[_RAW_ROWS * s + _CLOSE, t]
-                        is_second_kind = not holding.quantity * holding.pending < 0.0
-                        if reference == reference and is_second_kind == is_second and holding.tried != t:
+                        increases = not opposes(holding.quantity, holding.pending)
+                        if reference == reference and increases == is_second and holding.tried != t:
                             holding.tried = t
-                            _fill(account, holding, rules, reference, True, t + 1, t, s, general, ledger)
+                            fill(account, holding, rules, reference, True, t + 1, t, s, general, ledger)
         equity = account.cash
         exposed = False
         waiting = 0
@@ -721,9 +386,11 @@ def simulate(
     store_sums(account, sums)
 
 
-_FLAG = types.boolean
-_PATH = (types.float64[:, ::1], records(FILL), read_only(types.int64, 2), types.float64[:, :, ::1])
-ARGUMENTS = (
+simulate = shared(_simulate)
+"""What a sweep calls, compiled into it."""
+
+_RECORDS = (types.float64[:, ::1], records(FILL), read_only(types.int64, 2), types.float64[:, :, ::1])
+_ARGUMENTS = (
     types.FunctionType(SIZING),
     READ_F8_2D,
     READ_I4_1D,
@@ -740,7 +407,7 @@ ARGUMENTS = (
 
 @cache
 def simulation(variant: Variant) -> Any:
-    """Give `simulate`, compiled for one variant and cached on disk."""
-    flags = [_FLAG if is_there else types.none for is_there in variant[:2]]
-    recorded = _PATH if variant.recorded else (types.none,) * len(_PATH)
-    return compiled(types.void(*ARGUMENTS, *flags, *recorded))(simulate.py_func)
+    """Give the simulation of segments, compiled for one variant and cached on disk."""
+    flags = [types.boolean if is_there else types.none for is_there in variant[:2]]
+    recorded = _RECORDS if variant.recorded else (types.none,) * len(_RECORDS)
+    return compiled(types.void(*_ARGUMENTS, *flags, *recorded))(_simulate)

@@ -24,7 +24,6 @@ from admf_ray.core.records import (
     TimeInForce,
     bound_flag,
 )
-
 from admf_ray.engine.simulate import EXITS, FULL, PLAIN, Variant
 from admf_ray.risk.sizing import SIZINGS
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records, shared
+from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, HOLDING, LIMIT, RULES
 from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
@@ -21,7 +21,6 @@ from admf_ray.strategies import STRATEGIES
 __all__ = ["run_chunk", "sweep"]
 
 
-@shared
 def _sweep(
     strategy: Any,
     sizing: Any,
@@ -127,7 +126,7 @@ def sweep(variant: Variant, is_grouped: bool = False) -> Any:
         types.float64[:, :, ::1],
         types.float64[:, :, :, :, ::1] if is_grouped else types.none,
     )
-    return compiled(signature)(_sweep.py_func)
+    return compiled(signature)(_sweep)
 
 
 def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[np.float64]:
@@ -139,8 +138,9 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
         Half-open range of candidates.
     bundle : mapping
         ``plugins``, ``strategy`` and ``sizing`` (names), ``variant``, ``matrix``, ``session``, ``rows``, ``params``,
-        ``begins``, ``spans``, ``limits``, ``rules`` and ``flat`` as in `sweep`. With ``bars``, ``keys`` and ``wanted`` (which keys, shape [candidate,
-        symbol, slot]) each candidate computes its own hub, and ``matrix`` is not read.
+        ``begins``, ``spans``, ``limits``, ``rules`` and ``flat`` as in `sweep`. With ``bars``, ``keys``, ``wanted``
+        (which keys, shape [candidate, symbol, slot]) and ``account_keys`` each candidate computes its own hub, and
+        ``matrix`` is not read.
 
     Returns
     -------

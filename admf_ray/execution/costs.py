@@ -3,29 +3,10 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from admf_ray.core.kernels import shared
+from admf_ray.core.ticks import tick_above, tick_below
 
-__all__ = ["commission", "maker_price", "taker_price", "tick_above", "tick_below"]
-
-
-@shared
-def tick_below(price: float, tick: float) -> float:
-    """Round a price down to a whole tick; a tick of 0 leaves it. A price on a tick stays but for rounding."""
-    if tick == 0.0:
-        return price
-    rounded: float = np.floor(price / tick + 1e-9) * tick
-    return rounded
-
-
-@shared
-def tick_above(price: float, tick: float) -> float:
-    """Round a price up to a whole tick; see `tick_below`."""
-    if tick == 0.0:
-        return price
-    rounded: float = np.ceil(price / tick - 1e-9) * tick
-    return rounded
+__all__ = ["commission", "maker_price", "taker_price"]
 
 
 @shared
@@ -41,8 +22,8 @@ def _impact(quantity: float, holding: Any, rules: Any) -> float:
     Almgren, Thum, Hauptmann and Li, Direct Estimation of Equity Market Impact, Risk (2005), sec. 4, with exponent 1/2.
     """
     if rules.impact > 0.0 and holding.traded_volume > 0.0:
-        moved = rules.impact * holding.volatility * math.sqrt(abs(quantity) / holding.traded_volume)
-        return min(moved, 1.0)
+        moved: float = rules.impact * holding.volatility * math.sqrt(abs(quantity) / holding.traded_volume)
+        return moved if moved < 1.0 else 1.0
     return 0.0
 
 

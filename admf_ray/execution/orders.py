@@ -5,7 +5,7 @@ from typing import Any
 
 from admf_ray.core.kernels import shared
 from admf_ray.core.records import OrderKind, TimeInForce
-from admf_ray.execution.costs import tick_above, tick_below
+from admf_ray.core.ticks import tick_above, tick_below
 
 __all__ = ["has_expired", "resting_level", "touched"]
 
@@ -26,7 +26,7 @@ def resting_level(change: float, close: float, tick: float, rules: Any) -> float
 def touched(holding: Any, open_: float, high: float, low: float) -> float:
     """Give the price at which a bar fills a waiting limit or stop order, NaN where it does not.
 
-    A limit has to be traded through; a stop is triggered by a touch. A bar that opens beyond the level fills at its open.
+    A limit has to be traded through, a stop only touched; a bar that opens beyond the level fills at its open.
     """
     level: float = holding.level
     if holding.kind == _LIMIT:

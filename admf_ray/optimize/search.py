@@ -15,7 +15,7 @@ from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
-from admf_ray.errors import CapacityError, ConfigError
+from admf_ray.errors import CapacityError
 from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys, template_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.space import Candidates

@@ -5,6 +5,7 @@ from typing import Any
 import numpy.typing as npt
 
 from admf_ray.core.kernels import shared
+from admf_ray.core.signs import opposes
 
 __all__ = ["accrue", "apply_fill", "borrowing_cost", "mark", "open_account"]
 
@@ -96,9 +97,9 @@ def apply_fill(
     held = holding.quantity
     if held == 0.0:
         _open_position(holding, price, since)
-    elif held * quantity > 0.0:
+    elif not opposes(held, quantity):
         holding.entry = (holding.entry * abs(held) + price * abs(quantity)) / (abs(held) + abs(quantity))
-    if held * quantity < 0.0 and abs(quantity) > abs(held):
+    if opposes(held, quantity) and abs(quantity) > abs(held):
         share = commission * (abs(held) / abs(quantity))
         holding.trade_cash = holding.trade_cash + held * paid - share
         _close_trade(account, holding)

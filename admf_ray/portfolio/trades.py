@@ -55,8 +55,8 @@ def round_trips(
     trades = []
     for symbol in range(len(bars.symbols)):
         multiplier = 1.0 if multipliers is None else float(multipliers[symbol])
-        for fills in _flat_to_flat(ledger[ledger["symbol"] == symbol]):
-            trades.append(_trade(fills, bars, multiplier))
+        own = ledger[ledger["symbol"] == symbol]
+        trades += [_trade(fills, bars, multiplier) for fills in _flat_to_flat(own)]
     return np.sort(np.array(trades, dtype=TRADE), order=["exit_bar", "symbol"], kind="stable")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from admf_ray.core.kernels import shared
 from admf_ray.core.records import DistanceKind, Reason
-from admf_ray.execution.costs import tick_above, tick_below
+from admf_ray.core.ticks import tick_above, tick_below
 
 __all__ = ["NOTHING", "profit_level", "stop_level", "stop_reason", "trail_level", "triggered"]
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from admf_ray.core.kernels import shared
 from admf_ray.core.records import AccountKind, Halt, Reentry
+from admf_ray.core.signs import opposes, sign
 
-__all__ = ["begin_block", "exposure_of", "follow_target", "halt_guard", "is_called", "sign", "update_halt"]
+__all__ = ["begin_block", "exposure_of", "follow_target", "halt_guard", "is_called", "update_halt"]
 
 _NONE = int(Halt.NONE)
 _DRAWDOWN = int(Halt.DRAWDOWN)
@@ -13,12 +14,6 @@ _DAILY_LOSS = int(Halt.DAILY_LOSS)
 _RUIN = int(Halt.RUIN)
 _MARGIN = int(AccountKind.MARGIN)
 _RESET = int(Reentry.RESET)
-
-
-@shared
-def sign(value: float) -> float:
-    """Give +1, -1 or 0."""
-    return 1.0 if value > 0.0 else -1.0 if value < 0.0 else 0.0
 
 
 @shared
@@ -70,9 +65,7 @@ def update_halt(account: Any, rules: Any, equity: float, bar: int, is_new_sessio
         account.halt = _DRAWDOWN
         account.halted_at = bar
     elif (
-        account.halt == _NONE
-        and rules.daily_loss > 0.0
-        and equity / account.session_equity - 1.0 <= -rules.daily_loss
+        account.halt == _NONE and rules.daily_loss > 0.0 and equity / account.session_equity - 1.0 <= -rules.daily_loss
     ):
         account.halt = _DAILY_LOSS
     return bool(was_trading and account.halt != _NONE)
@@ -103,7 +96,7 @@ def follow_target(holding: Any, rules: Any, target: float) -> None:
     """Follow the targets of a symbol that must not trade: what is wanted meanwhile has to be wanted anew."""
     if rules.reentry == _RESET and target - target == 0.0:
         exposure = exposure_of(target, rules)
-        if holding.blocked != 0.0 and (exposure == 0.0 or sign(exposure) == -holding.blocked):
+        if holding.blocked != 0.0 and (exposure == 0.0 or opposes(exposure, holding.blocked)):
             holding.blocked = 0.0
         if holding.blocked == 0.0:
             holding.blocked = sign(exposure)

@@ -68,7 +68,7 @@ def limited(
         cap = (limit.value * equity - net) / unit if wanted > 0.0 else (limit.value * equity + net) / unit
     else:
         cap = math.inf if kept > 0.0 or count < limit.value else 0.0
-    cap = max(cap, kept)
-    if abs(wanted) <= cap:
+    most: float = max(cap, kept)
+    if abs(wanted) <= most:
         return wanted
-    return cap if wanted > 0.0 else -cap
+    return most if wanted > 0.0 else -most

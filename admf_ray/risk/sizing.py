@@ -34,7 +34,8 @@ class SizingRule:
     name : str
     kernel : compiled function
         Of the signature `admf_ray.core.kernels.SIZING`: target in [-1, +1], ``risk.size``, value of a unit (close x
-        multiplier) and equity at the bar of the decision; gives a signed quantity, NaN where it cannot say (then there is no signal).
+        multiplier) and equity at the bar of the decision; gives a signed quantity, NaN where it cannot say (then there
+        is no signal).
     source : str
         Where the rule is from.
     by_volatility : bool

@@ -82,5 +82,3 @@ def simulate_targets(
     fills = ledger[: int(account["fills"][0])]
     by_name = dict(zip(METRICS, metrics.tolist(), strict=True))
     return Simulated(account[0], path[0], path[1:], holdings["pending"], fills, by_name)
-
-

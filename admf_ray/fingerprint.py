@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Pieces",
     "cache_directory",
     "code_fingerprint",
     "fingerprint_columns",
     "fingerprint_file",
+    "fingerprint_pieces",
     "fingerprint_value",
     "kernel_cache_directory",
 ]
@@ -45,20 +49,63 @@ def fingerprint_columns(columns: Mapping[str, npt.NDArray[Any]]) -> str:
     >>> fingerprint_columns({"a": np.arange(3.0)}) == fingerprint_columns({"a": np.arange(3.0).astype(">f8")})
     True
     """
+    return fingerprint_pieces(
+        {
+            name: Pieces(np.ascontiguousarray(column).shape, partial(iter, (np.ascontiguousarray(column),)))
+            for name, column in columns.items()
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A column that comes piece by piece.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of all pieces together, one after the other along the first axis.
+    values : callable
+        Gives the pieces, at least one, each time that it is called.
+    """
+
+    shape: tuple[int, ...]
+    values: Callable[[], Iterator[npt.NDArray[Any]]]
+
+
+def fingerprint_pieces(columns: Mapping[str, Pieces]) -> str:
+    """Hash named columns that are not in memory; the pieces do not enter: see `fingerprint_columns`."""
     digest = hashlib.sha256()
     for name, column in columns.items():
-        values = np.ascontiguousarray(column)
-        if values.dtype.kind == "f":
-            values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
-        if values.dtype.kind in "fiub":
-            values = values.astype(values.dtype.newbyteorder("<"))
-            kind, content = values.dtype.str, values.tobytes()
+        dtype = next(column.values()).dtype
+        if dtype.kind in "fiub":
+            kind, length = dtype.newbyteorder("<").str, math.prod(column.shape) * dtype.itemsize
+            contents: Iterable[bytes] = map(_number_bytes, column.values())
         else:
-            texts = [None if value is None else str(value) for value in values.tolist()]
-            kind, content = "text", json.dumps(texts).encode()
-        digest.update(f"{name}|{kind}|{values.shape}|{len(content)}\n".encode())
-        digest.update(content)
+            kind, length, contents = "text", sum(map(len, _json_text(column))), _json_text(column)
+        digest.update(f"{name}|{kind}|{column.shape}|{length}\n".encode())
+        for content in contents:
+            digest.update(content)
     return digest.hexdigest()
+
+
+def _number_bytes(values: npt.NDArray[Any]) -> bytes:
+    values = np.ascontiguousarray(values)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
+    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _json_text(column: Pieces) -> Iterator[bytes]:
+    """Give the JSON list of a column of text, in parts."""
+    yield b"["
+    separator = b""
+    for values in column.values():
+        texts = [None if value is None else str(value) for value in values.tolist()]
+        if texts:
+            yield separator + json.dumps(texts)[1:-1].encode()
+            separator = b", "
+    yield b"]"
 
 
 def fingerprint_value(value: Any) -> str:

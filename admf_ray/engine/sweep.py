@@ -99,26 +99,27 @@ def sweep(
             measure(account[0], rules[0], out[c, w])
 
 
-def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """Sweep the candidates ``[chunk[0], chunk[1])``; what hosts call.
+def run_chunk(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Sweep a chunk of candidates on a host.
 
     Parameters
     ----------
-    chunk : tuple of int
-        Half-open range of candidates.
+    params : float64 array, shape [candidate, parameter]
+    wanted : int64 array, shape [candidate, symbol, slot]
+        Which keys each candidate reads.
     bundle : mapping
-        ``plugins``, ``strategy`` and ``sizing`` (names), ``matrix``, ``session``, ``rows``, ``params``, ``begins``,
-        ``spans`` and ``rules`` as in `sweep`. With ``bars``, ``keys`` and ``wanted`` (which keys, shape [candidate,
-        symbol, slot]) each candidate computes its own hub, and ``matrix`` is not read.
+        ``plugins``, ``strategy`` and ``sizing`` (names), ``matrix``, ``session``, ``begins``, ``spans`` and ``rules``
+        as in `sweep`, and ``rows``, where the keys are in the matrix. With ``bars`` and ``keys`` each candidate
+        computes its own hub, and ``matrix`` is not read.
 
     Returns
     -------
-    float64 array, shape [candidate of the chunk, span, len(METRICS)]
+    float64 array, shape [candidate, span, len(METRICS)]
     """
     activate(bundle["plugins"])
     entry = STRATEGIES[bundle["strategy"]]
-    params = bundle["params"][chunk[0] : chunk[1]]
-    rows = bundle["rows"][chunk[0] : chunk[1]]
     state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
 
@@ -138,10 +139,10 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
         )
 
     if "keys" not in bundle:
-        swept(bundle["matrix"], rows, slice(None))
+        swept(bundle["matrix"], bundle["rows"][wanted], slice(None))
         return out
-    for candidate, wanted in enumerate(bundle["wanted"][chunk[0] : chunk[1]]):
+    for candidate, own in enumerate(wanted):
         hub = Hub(bundle["bars"])
-        own = hub.subscribe([bundle["keys"][index] for index in wanted.reshape(-1)]).reshape(1, *wanted.shape)
-        swept(hub.matrix, own, slice(candidate, candidate + 1))
+        rows = hub.subscribe([bundle["keys"][index] for index in own.reshape(-1)]).reshape(1, *own.shape)
+        swept(hub.matrix, rows, slice(candidate, candidate + 1))
     return out

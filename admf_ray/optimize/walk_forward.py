@@ -10,10 +10,11 @@ from admf_ray.core.records import Boundary
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
-from admf_ray.optimize.objective import Choice, choose
+from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
-from admf_ray.portfolio.metrics import METRICS, path_metrics
+from admf_ray.optimize.trials import Leaders
+from admf_ray.portfolio.metrics import path_metrics
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 
@@ -64,13 +65,7 @@ class Stitched:
     benchmark_metrics: dict[str, float]
 
 
-def evaluate_window(
-    search: Search,
-    hub: Hub,
-    window: Window,
-    train_metrics: npt.NDArray[np.float64],
-    choice: Choice,
-) -> WindowOutcome:
+def evaluate_window(search: Search, hub: Hub, window: Window, leaders: Leaders, choice: Choice) -> WindowOutcome:
     """Choose the winner of a window by its train span and simulate it over the test span.
 
     Parameters
@@ -78,14 +73,14 @@ def evaluate_window(
     search : Search
     hub : Hub
     window : Window
-    train_metrics : float64 array, shape [candidate, len(METRICS)]
-        Over this window's train span.
+    leaders : Leaders
+        Of this window's train span.
     choice : Choice
     """
-    winner = choose(train_metrics, choice)
-    if winner is None:
+    best = leaders.winner(choice)
+    if best is None:
         return WindowOutcome(window, None, None, None)
-    train = dict(zip(METRICS, train_metrics[winner].tolist(), strict=True))
+    winner, train = best
     return WindowOutcome(window, winner, train, _test(search, hub, window, winner))
 
 

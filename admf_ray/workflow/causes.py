@@ -1,9 +1,10 @@
 """Why a run left something out or cut it short: one line for each cause, with a count."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
+from admf_ray.workflow.stored import Tables
 
 __all__ = ["cause_line", "causes"]
 
@@ -17,12 +18,12 @@ _LIMITS = {
 }
 
 
-def causes(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def causes(tables: Tables) -> list[dict[str, Any]]:
     """Count what did not go as asked.
 
     Parameters
     ----------
-    tables : mapping of str to polars.DataFrame
+    tables : Tables
         Of a run: trials, windows and fills are looked at, where they are.
 
     Returns
@@ -32,8 +33,10 @@ def causes(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """
     found = []
     if "trials" in tables:
-        counted = dict(tables["trials"]["status"].value_counts().rows())
-        found += [(text, counted.get(status, 0), len(tables["trials"])) for status, text in _TRIALS.items()]
+        counted = Counter[str]()
+        for piece in tables.pieces("trials", ["status"]):
+            counted.update(dict(piece["status"].value_counts().rows()))
+        found += [(text, counted[status], counted.total()) for status, text in _TRIALS.items()]
     if "windows" in tables:
         windows = tables["windows"]
         found.append(

@@ -5,25 +5,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Limit, Reason
 from admf_ray.data import stress_of
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import STATUSES, Candidates, Choice, Stitched, WindowOutcome, trial_status
+from admf_ray.optimize import Candidates, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.portfolio.trades import TRADE
 
 __all__ = [
     "boundary",
-    "candidates_frame",
     "equity_frame",
     "fills_frame",
     "segment_equity_frame",
     "trades_frame",
-    "trials_frame",
     "windows_frame",
 ]
 
@@ -31,33 +28,6 @@ __all__ = [
 def boundary(bars: Bars, index: int) -> int:
     """Give the moment (ns UTC) at which bar ``index`` is known; past the end, when the next one is due."""
     return int(bars.known_at[index]) if index < len(bars) else bars.covers_until
-
-
-def candidates_frame(candidates: Candidates) -> pl.DataFrame:
-    """Give one row a candidate: its number and its parameters."""
-    columns: dict[str, Any] = {"candidate": np.arange(len(candidates), dtype=np.int32)}
-    columns |= {name: candidates.values[:, index] for index, name in enumerate(candidates.names)}
-    return pl.DataFrame(columns)
-
-
-def trials_frame(metrics: npt.NDArray[np.float64], choice: Choice) -> pl.DataFrame:
-    """Give one row a trial, sorted by window and candidate.
-
-    Parameters
-    ----------
-    metrics : float64 array, shape [candidate, window, len(METRICS)]
-    choice : Choice
-    """
-    candidates, windows, _ = metrics.shape
-    status = trial_status(metrics, choice).T.reshape(-1)
-    by_window = np.ascontiguousarray(metrics.transpose(2, 1, 0)).reshape(len(METRICS), -1)
-    columns: dict[str, Any] = {
-        "window": np.repeat(np.arange(windows, dtype=np.int16), candidates),
-        "candidate": np.tile(np.arange(candidates, dtype=np.int32), windows),
-        "status": pl.Series(np.array(STATUSES)[status], dtype=pl.String),
-        "objective": by_window[METRICS.index(choice.objective)],
-    }
-    return pl.DataFrame(columns | dict(zip(METRICS, by_window, strict=True)))
 
 
 def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:

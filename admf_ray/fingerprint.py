@@ -27,6 +27,9 @@ __all__ = [
     "kernel_cache_directory",
 ]
 
+Runs = Iterable[tuple[str | None, int]]
+"""Texts, and how often each comes in a row: at least once."""
+
 _NOT_CODE = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_DEBUG_CACHE"}
 
 
@@ -49,63 +52,78 @@ def fingerprint_columns(columns: Mapping[str, npt.NDArray[Any]]) -> str:
     >>> fingerprint_columns({"a": np.arange(3.0)}) == fingerprint_columns({"a": np.arange(3.0).astype(">f8")})
     True
     """
-    return fingerprint_pieces(
-        {
-            name: Pieces(np.ascontiguousarray(column).shape, partial(iter, (np.ascontiguousarray(column),)))
-            for name, column in columns.items()
-        }
-    )
+    return fingerprint_pieces({name: Pieces.of(np.ascontiguousarray(column)) for name, column in columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A column that comes piece by piece.
+    """A column as bytes that come part by part.
 
     Attributes
     ----------
+    kind : str
+        Type of the values.
     shape : tuple of int
-        Of all pieces together, one after the other along the first axis.
-    values : callable
-        Gives the pieces, at least one, each time that it is called.
+        Of all values together.
+    length : int
+        Of all parts together.
+    parts : callable
+        Gives the parts.
     """
 
+    kind: str
     shape: tuple[int, ...]
-    values: Callable[[], Iterator[npt.NDArray[Any]]]
+    length: int
+    parts: Callable[[], Iterator[bytes]]
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> "Pieces":
+        """Give a column that is in memory."""
+        if values.dtype.kind in "fiub":
+            return cls.of_numbers(values.dtype, values.shape, partial(iter, (values,)))
+        texts = [(None if value is None else str(value), 1) for value in values.tolist()]
+        return cls.of_texts(values.shape, partial(iter, (texts,)))
+
+    @classmethod
+    def of_numbers(
+        cls, dtype: np.dtype[Any], shape: tuple[int, ...], arrays: Callable[[], Iterator[npt.NDArray[Any]]]
+    ) -> "Pieces":
+        """Give a column of numbers that comes as arrays, one after the other along the first axis."""
+        length = math.prod(shape) * dtype.itemsize
+        return cls(dtype.newbyteorder("<").str, shape, length, lambda: map(_number_bytes, arrays()))
+
+    @classmethod
+    def of_texts(cls, shape: tuple[int, ...], runs: Callable[[], Iterator[Runs]]) -> "Pieces":
+        """Give a column of text that comes as runs of equal values."""
+        parts = partial(_json_bytes, runs)
+        return cls("text", shape, sum(map(len, parts())), parts)
 
 
 def fingerprint_pieces(columns: Mapping[str, Pieces]) -> str:
-    """Hash named columns that are not in memory; the pieces do not enter: see `fingerprint_columns`."""
+    """Hash named columns that are not in memory; how they are cut does not enter: see `fingerprint_columns`."""
     digest = hashlib.sha256()
     for name, column in columns.items():
-        dtype = next(column.values()).dtype
-        if dtype.kind in "fiub":
-            kind, length = dtype.newbyteorder("<").str, math.prod(column.shape) * dtype.itemsize
-            contents: Iterable[bytes] = map(_number_bytes, column.values())
-        else:
-            kind, length, contents = "text", sum(map(len, _json_text(column))), _json_text(column)
-        digest.update(f"{name}|{kind}|{column.shape}|{length}\n".encode())
-        for content in contents:
-            digest.update(content)
+        digest.update(f"{name}|{column.kind}|{column.shape}|{column.length}\n".encode())
+        for part in column.parts():
+            digest.update(part)
     return digest.hexdigest()
 
 
 def _number_bytes(values: npt.NDArray[Any]) -> bytes:
-    values = np.ascontiguousarray(values)
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
+    if values.dtype.kind == "f" and (undefined := np.isnan(values)).any():
+        values = np.where(undefined, np.nan, values).astype(values.dtype)
     return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _json_text(column: Pieces) -> Iterator[bytes]:
-    """Give the JSON list of a column of text, in parts."""
-    yield b"["
-    separator = b""
-    for values in column.values():
-        texts = [None if value is None else str(value) for value in values.tolist()]
-        if texts:
-            yield separator + json.dumps(texts)[1:-1].encode()
-            separator = b", "
-    yield b"]"
+def _json_bytes(pieces: Callable[[], Iterator[Runs]]) -> Iterator[bytes]:
+    """Give a column of text as a JSON list."""
+    encoded = cache(lambda text: json.dumps(text).encode())
+    before = b"["
+    for runs in pieces():
+        for text, count in runs:
+            yield before + encoded(text) + (b", " + encoded(text)) * (count - 1)
+            before = b", "
+    yield b"[]" if before == b"[" else b"]"
 
 
 def fingerprint_value(value: Any) -> str:

@@ -7,7 +7,7 @@ from admf_ray._types import ChunkDone
 __all__ = ["CandidateChunks"]
 
 _FIRST = 64
-_CHUNKS = 400
+_CHUNKS = 150
 """About so many at most: each is a file."""
 
 

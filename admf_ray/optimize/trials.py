@@ -66,6 +66,11 @@ class Leaders:
         order = np.argsort(candidates)
         return Leaders.of(candidates[order], np.concatenate([self.metrics, other.metrics])[order], choice)
 
+    def within(self, first: int, stop: int) -> "Leaders":
+        """Give those of the candidates ``[first, stop)``."""
+        low, high = np.searchsorted(self.candidates, [first, stop])
+        return Leaders(self.candidates[low:high], self.metrics[low:high])
+
     def winner(self, choice: Choice) -> tuple[int, dict[str, float]] | None:
         """Give the winner and its metrics, None where no candidate may win; see `choose`."""
         best = choose(self.metrics, choice)

@@ -95,7 +95,8 @@ def run_walk_forward(
     separation = Separation.prove(windows, search.bars)
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
-    recorded, files = recorded_metrics(record, choice), TrialFiles(folder / "chunks", choice)
+    recorded = recorded_metrics(record, choice)
+    files = TrialFiles(folder / "chunks", choice, recorded)
     found = sweep_windows(search, spans, choice, recorded, executor, observe, files)
     before = [] if earlier is None else earlier.leaders
     hub, leaders = found.hub, [*before, *found.leaders]
@@ -109,7 +110,9 @@ def run_walk_forward(
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
-    trials = trials_table(folder / "trials.parquet", chain(old, files.rows(found.leaders, recorded, known)))
+    trials = trials_table(
+        folder / "trials.parquet", chain(old, files.rows(found.leaders, known, len(search.candidates)))
+    )
     files.remove()
     frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
@@ -166,7 +169,8 @@ def run_sweep(
     PhaseResult
         Tables candidates, trials, timings; the best candidate (in sample) as a variant.
     """
-    recorded, files = recorded_metrics(record, choice), TrialFiles(folder / "chunks", choice)
+    recorded = recorded_metrics(record, choice)
+    files = TrialFiles(folder / "chunks", choice, recorded)
     found = sweep_windows(search, [span], choice, recorded, executor, observe, files)
     best = found.leaders[0].winner(choice)
     summary: dict[str, Any] = {
@@ -186,7 +190,7 @@ def run_sweep(
         }
         if search.is_optimistic:
             summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span).metrics
-    trials = trials_table(folder / "trials.parquet", files.rows(found.leaders, recorded, 0))
+    trials = trials_table(folder / "trials.parquet", files.rows(found.leaders, 0, len(search.candidates)))
     files.remove()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
     tables = Tables({"timings": found.timings}, stored)
@@ -243,9 +247,9 @@ def sweep_windows(
     rows: list[dict[str, Any]] = []
     leaders = [Leaders.nobody() for _ in spans]
     for done in sweep_spans(search, hub, spans, choice, recorded, executor):
-        if files is not None:
-            files.add(done.result)
         leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
+        if files is not None:
+            files.add(done.result, leaders)
         first, last = done.chunk
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})

@@ -104,15 +104,24 @@ def fingerprint_frame(frame: pl.DataFrame) -> str:
 
 def _pieces(tables: Tables, name: str, column: str, rows: int) -> Pieces:
     parts = partial(tables.pieces, name, [column])
+    kind = next(parts())[column].dtype
+    if not kind.is_numeric():
+        return Pieces.of_texts((rows,), lambda: (_runs(part[column]) for part in parts()))
     # A number column with a null somewhere is one of floats everywhere.
-    has_nulls = next(parts())[column].dtype.is_integer() and any(part[column].null_count() for part in parts())
+    if kind.is_integer() and any(part[column].null_count() for part in parts()):
+        kind = pl.Float64()
+    dtype = pl.Series(dtype=kind).to_numpy().dtype
+    return Pieces.of_numbers(dtype, (rows,), lambda: (_numbers(part[column], kind) for part in parts()))
 
-    def values() -> Iterator[npt.NDArray[Any]]:
-        for part in parts():
-            values = part[column].cast(pl.Float64) if has_nulls else part[column]
-            yield (values.fill_null(float("nan")) if values.dtype.is_float() else values).to_numpy()
 
-    return Pieces((rows,), values)
+def _runs(texts: pl.Series) -> Iterator[tuple[str | None, int]]:
+    runs = texts.rle().struct
+    return zip(runs.field("value").cast(pl.String).to_list(), runs.field("len").to_list(), strict=True)
+
+
+def _numbers(values: pl.Series, kind: pl.DataType) -> npt.NDArray[Any]:
+    values = values.cast(kind)
+    return (values.fill_null(float("nan")) if kind.is_float() else values).to_numpy()
 
 
 def load_run(directory: str | Path) -> RunResult:

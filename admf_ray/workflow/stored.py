@@ -45,12 +45,11 @@ class StoredTable:
         self.path = path
         metadata = read_file(path, pq.read_metadata)
         self.columns: list[str] = metadata.schema.names
-        self._rows: int = metadata.num_rows
-        self._groups: int = metadata.num_row_groups
+        self._groups: list[int] = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
     def __len__(self) -> int:
         """Give the number of rows."""
-        return self._rows
+        return sum(self._groups)
 
     def read(self) -> pl.DataFrame:
         """Read all of it."""
@@ -64,10 +63,10 @@ class StoredTable:
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Read some columns, a row group at a time and in order; at least one piece, which may be empty."""
-        if not self._groups:
-            yield self.collect(lambda scanned: scanned.select(columns))
-        for group in range(self._groups):
-            yield read_file(self.path, partial(_row_group, group=group, columns=columns))
+        first = 0
+        for rows in self._groups or [0]:
+            yield self.collect(partial(_part, first, rows, columns))
+            first += rows
 
 
 class Tables(Mapping[str, pl.DataFrame]):
@@ -117,9 +116,8 @@ class Tables(Mapping[str, pl.DataFrame]):
         return self.stored[name].pieces(columns) if name in self.stored else iter([self.frames[name].select(columns)])
 
 
-def _row_group(path: Path, group: int, columns: Sequence[str]) -> pl.DataFrame:
-    with pq.ParquetFile(path) as file:
-        return pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=list(columns))))
+def _part(first: int, rows: int, columns: Sequence[str], table: pl.LazyFrame) -> pl.LazyFrame:
+    return table.slice(first, rows).select(columns)
 
 
 def parquet_writer(

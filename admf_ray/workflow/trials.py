@@ -1,9 +1,9 @@
 """Trials in files: a chunk each as they finish, and one table in the end."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +20,11 @@ __all__ = ["ROWS", "TrialFiles", "candidates_table", "trial_rows", "trials_table
 ROWS = 1_000_000
 """Of a table that are held at a time, about."""
 
-_SCHEMA = pa.schema(
-    [
-        ("window", pa.int16()),
-        ("candidate", pa.int32()),
-        ("status", pa.dictionary(pa.int8(), pa.string())),
-        ("objective", pa.float64()),
-        *((name, pa.float64()) for name in METRICS),
-    ]
-)
+_NUMBERS = [("window", pa.int16()), ("candidate", pa.int32())]
+_ALL = [(name, pa.float64()) for name in METRICS]
+_METRICS = pa.schema([*_NUMBERS, *_ALL])
+_STATUS = ("status", pa.dictionary(pa.int8(), pa.string()))
+_SCHEMA = pa.schema([*_NUMBERS, _STATUS, ("objective", pa.float64()), *_ALL])
 
 
 def candidates_table(folder: Path, candidates: Candidates) -> StoredTable:
@@ -60,14 +56,14 @@ def trial_rows(
     choice : Choice
     """
     scores, trades = columns[choice.objective], columns["trades"]
-    low, high = np.searchsorted(leaders.candidates, [first, first + len(scores)])
-    at, metrics = leaders.candidates[low:high] - first, leaders.metrics[low:high]
+    leading = leaders.within(first, first + len(scores))
+    at = leading.candidates - first
     unknown = np.ones(len(scores), dtype=np.bool_)
     unknown[at] = False
 
     def of_leaders(index: int) -> pa.Array:
         values = np.zeros(len(scores))
-        values[at] = metrics[:, index]
+        values[at] = leading.metrics[:, index]
         return pa.array(values, mask=unknown)
 
     status = pa.DictionaryArray.from_arrays(trial_status(scores, trades, choice), pa.array(STATUSES))
@@ -91,55 +87,83 @@ def trials_table(path: Path, tables: Iterator[pa.Table]) -> StoredTable:
 
 @dataclass(frozen=True, slots=True)
 class TrialFiles:
-    """Chunks of trials, a file each, named by the first candidate: doing a chunk twice changes nothing.
+    """Chunks of trials, in files named by the first candidate: doing a chunk twice changes nothing.
+
+    A chunk has a file of the metrics that are recorded of all its trials, with a row group for each window, and one in
+    ``best`` of those of its trials that led when it was done. The first one is written last: where it is, the chunk is
+    there.
 
     Attributes
     ----------
     folder : Path
     choice : Choice
+    recorded : tuple of str
+        Metrics that are recorded of all trials.
     """
 
     folder: Path
     choice: Choice
+    recorded: tuple[str, ...]
 
-    def add(self, chunk: TrialChunk) -> None:
-        """Write the trials of a chunk: its windows are row groups, with the columns of the table of all trials."""
+    def add(self, chunk: TrialChunk, leaders: Sequence[Leaders]) -> None:
+        """Write a chunk.
+
+        Parameters
+        ----------
+        chunk : TrialChunk
+        leaders : sequence of Leaders
+            Of each window, out of all chunks so far with this one.
+        """
+        name, stop = f"{chunk.first:08d}.parquet", chunk.first + len(chunk.columns["trades"][0])
+        leading = (_leading_rows(window, one.within(chunk.first, stop)) for window, one in enumerate(leaders))
+        write_whole(self.folder / "best" / name, parquet_writer(_METRICS, [pa.concat_tables(leading)], "none"))
+        schema = pa.schema([field for field in _METRICS if field.name in ("window", "candidate", *self.recorded)])
+        numbers = np.arange(chunk.first, stop, dtype=np.int32)
         tables = (
-            trial_rows(
-                window, chunk.first, {name: values[window] for name, values in chunk.columns.items()}, own, self.choice
+            pa.table(
+                [
+                    np.full(len(numbers), window, dtype=np.int16),
+                    numbers,
+                    *(chunk.columns[name][window] for name in self.recorded),
+                ],
+                schema=schema,
             )
-            for window, own in enumerate(chunk.leaders)
+            for window in range(len(leaders))
         )
-        write_whole(self.folder / f"{chunk.first:08d}.parquet", parquet_writer(_SCHEMA, tables, "none"))
+        write_whole(self.folder / name, parquet_writer(schema, tables, "none"))
 
-    def rows(self, leaders: Sequence[Leaders], recorded: Sequence[str], offset: int) -> Iterator[pa.Table]:
-        """Put the chunks together, window after window, not more than a part of a window at a time.
+    def rows(self, leaders: Sequence[Leaders], offset: int, candidates: int) -> Iterator[pa.Table]:
+        """Put the chunks together, window after window, not much more than `ROWS` at a time.
 
         Parameters
         ----------
         leaders : sequence of Leaders
             Of each window that the chunks have.
-        recorded : sequence of str
-            Metrics that are recorded of all trials.
         offset : int
             Number of the chunks' first window.
+        candidates : int
         """
+        most = -(-candidates // max(1, candidates // ROWS))
         files = [(path, pq.read_metadata(path)) for path in sorted(self.folder.glob("*.parquet"))]
         for window, best in enumerate(leaders):
             first, parts = 0, list[pa.Table]()
-            for number, (path, metadata) in enumerate(files, 1):
+            for path, metadata in files:
                 with pq.ParquetFile(path, metadata=metadata) as file:
-                    parts.append(file.read_row_group(window, columns=list(recorded)))
+                    parts.append(file.read_row_group(window, columns=list(self.recorded), use_threads=False))
                 count = sum(map(len, parts))
-                if count >= ROWS or number == len(files):
-                    columns: dict[str, Any] = {
-                        name: np.concatenate([part[name].to_numpy() for part in parts]) for name in recorded
+                if count >= most or first + count == candidates:
+                    columns: dict[str, npt.NDArray[np.float64]] = {
+                        name: np.concatenate([part[name].to_numpy() for part in parts]) for name in self.recorded
                     }
                     yield trial_rows(offset + window, first, columns, best, self.choice)
                     first, parts = first + count, []
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
-        for path in self.folder.glob("*.parquet"):
-            path.unlink()
-        self.folder.rmdir()
+        shutil.rmtree(self.folder)
+
+
+def _leading_rows(window: int, leaders: Leaders) -> pa.Table:
+    count = len(leaders.candidates)
+    numbers = [np.full(count, window, dtype=np.int16), leaders.candidates.astype(np.int32)]
+    return pa.table([*numbers, *leaders.metrics.T.copy()], schema=_METRICS)

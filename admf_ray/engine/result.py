@@ -38,6 +38,8 @@ class Segment:
         At the end.
     fills : `FILL` array
     trades : `TRADE` array
+    multiplier : float64 array, shape [symbol]
+        Money a unit and point of price.
     groups : float64 array, shape [kind, group, 4]
         Sums over groups of bars; see `admf_ray.portfolio.metrics.add_to_groups`.
     """
@@ -51,7 +53,14 @@ class Segment:
     account: Any
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
+    multiplier: npt.NDArray[np.float64]
     groups: npt.NDArray[np.float64]
+
+    @property
+    def size(self) -> npt.NDArray[np.float64]:
+        """What was held at each close: the quantity of a single symbol, the sum of the sizes of several."""
+        of_all: npt.NDArray[np.float64] = np.abs(self.position).sum(axis=0)
+        return of_all if len(self.position) > 1 else self.position.reshape(-1)
 
 
 def run_strategy(
@@ -176,5 +185,6 @@ def run_targets(
         account=account[0],
         fills=fills,
         trades=round_trips(fills, bars, flat["multiplier"]),
+        multiplier=flat["multiplier"],
         groups=groups,
     )

@@ -216,6 +216,10 @@ def _print_work(console: Console, result: RunResult) -> None:
     for cause in summary["causes"]:
         console.print(f"note: {cause_line(cause)}", highlight=False)
     console.print(f"backtests: {summary['backtests']:,}; indicators: {_savings(summary['hub'])}", highlight=False)
+    if checked := summary.get("audited"):
+        console.print(
+            f"audit: {checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed", highlight=False
+        )
     if computing := result.computing():
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False

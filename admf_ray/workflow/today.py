@@ -9,9 +9,8 @@ import numpy.typing as npt
 from admf_ray._types import Executor, Observer
 from admf_ray.core.records import Boundary, FillPolicy
 from admf_ray.data import Window
-from admf_ray.optimize import Choice, Search, choose
-from admf_ray.portfolio.metrics import METRICS
-from admf_ray.workflow.discovery import swept
+from admf_ray.optimize import Choice, Search, recorded_metrics
+from admf_ray.workflow.discovery import sweep_windows
 from admf_ray.workflow.frames import boundary
 
 __all__ = ["Today", "refit"]
@@ -92,18 +91,18 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
         Of the first symbol.
     """
     bars = search.bars
-    trained, hub, _ = swept(search, [(window.train_start, window.train_stop)], executor, observe)
-    metrics = trained[:, 0]
-    winner = choose(metrics, choice)
+    span = (window.train_start, window.train_stop)
+    swept = sweep_windows(search, [span], choice, recorded_metrics("objective", choice), executor, observe)
+    best = swept.leaders[0].winner(choice)
     known = np.flatnonzero(~np.isnan(bars.close[0]))
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
     found: dict[str, Any] = {"parameters": None, "train": None, "target": None, "since": None, "order": 0.0}
     found |= {"equity": search.rules.cash, "position": 0.0}
-    if winner is not None:
+    if best is not None:
+        hub, (winner, found["train"]) = swept.hub, best
         target, since = _current(search.targets(hub, winner)[0])
         found["parameters"] = search.candidates.parameters(winner)
-        found["train"] = dict(zip(METRICS, metrics[winner].tolist(), strict=True))
         found["target"] = target
         found["since"] = None if since is None else int(bars.known_at[since])
         if tested:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.bars import Bars
+from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.records import AccountKind, Reason
 from admf_ray.errors import ContractError
 from admf_ray.portfolio.account import accrue, borrowing_cost
@@ -114,8 +114,10 @@ def _disordered(fills: npt.NDArray[Any]) -> Iterator[str]:
 
 
 def _impossible(ledger: Ledger) -> Iterator[str]:
-    fills, bars = ledger.fills, ledger.bars
-    high, low = bars.high[fills["symbol"], fills["bar"]], bars.low[fills["symbol"], fills["bar"]]
+    fills = ledger.fills
+    # Where the checks of the data are off, an open may lie outside of low to high.
+    prices = [getattr(ledger.bars, name)[fills["symbol"], fills["bar"]] for name in FIELDS[:4]]
+    high, low = np.maximum.reduce(prices), np.minimum.reduce(prices)
     buys = fills["quantity"] > 0.0
     # A position that is closed with its segment may be valued at an earlier close.
     there = ~np.isnan(low)

@@ -32,10 +32,10 @@ class Segment:
         At each close.
     position : float64 array, shape [symbol, bar]
         Quantity at each close.
-    pending : float64 array, shape [symbol]
-        Signed quantity of the order that waits at the end, 0 for none.
     account : record of `ACCOUNT`
         At the end.
+    holdings : `HOLDING` array, shape [symbol]
+        At the end, with the orders that wait.
     fills : `FILL` array
     trades : `TRADE` array
     multiplier : float64 array, shape [symbol]
@@ -49,8 +49,8 @@ class Segment:
     metrics: dict[str, float]
     equity: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
-    pending: npt.NDArray[np.float64]
     account: Any
+    holdings: npt.NDArray[Any]
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
     multiplier: npt.NDArray[np.float64]
@@ -181,8 +181,8 @@ def run_targets(
         metrics=dict(zip(METRICS, metrics.tolist(), strict=True)),
         equity=path[0],
         position=path[1:],
-        pending=holdings["pending"].copy(),
         account=account[0],
+        holdings=holdings,
         fills=fills,
         trades=round_trips(fills, bars, flat["multiplier"]),
         multiplier=flat["multiplier"],

@@ -1,6 +1,6 @@
 """Protocols and small values that cross layers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -25,12 +25,15 @@ class ChunkDone:
         Time spent computing it, on the host.
     host : str
         Who computed it.
+    result : object
+        What the function gave.
     """
 
     index: int
     chunk: Any
     seconds: float
     host: str
+    result: Any
 
 
 class Executor(Protocol):
@@ -50,31 +53,21 @@ class Executor(Protocol):
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Make arrays (and small values) readable for every chunk; give the handle that ``map`` takes."""
 
-    def map(
-        self,
-        function: str,
-        chunks: Iterable[Any],
-        shared: object,
-        on_done: Callable[[ChunkDone], None] | None = None,
-    ) -> list[Any]:
-        """Compute ``function(chunk, bundle)`` for every chunk.
+    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+        """Compute ``function(chunk, bundle)`` for every chunk, and give each as it finishes, in any order.
 
         Parameters
         ----------
         function : str
             ``"module:function"``, importable wherever the work is done.
         chunks : iterable
-            Taken lazily, so that a generator can size the next chunk by what ``on_done`` has told.
+            Taken lazily, so that a generator can size the next chunk by those that are done.
         shared : object
             What `share` gave.
-        on_done : callable, optional
-            Called in the driver as chunks finish, in any order.
-
-        Returns
-        -------
-        list
-            Results in the order of the chunks.
         """
+
+    def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:
+        """Compute every chunk as `each` does; give the results in the order of the chunks."""
 
     def close(self) -> None:
         """Stop what was started."""

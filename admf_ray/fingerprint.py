@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Pieces",
     "cache_directory",
     "code_fingerprint",
     "fingerprint_columns",
     "fingerprint_file",
+    "fingerprint_pieces",
     "fingerprint_value",
     "kernel_cache_directory",
 ]
+
+Runs = Iterable[tuple[str | None, int]]
+"""Texts, and how often each comes in a row: at least once."""
 
 _NOT_CODE = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_DEBUG_CACHE"}
 
@@ -45,20 +52,78 @@ def fingerprint_columns(columns: Mapping[str, npt.NDArray[Any]]) -> str:
     >>> fingerprint_columns({"a": np.arange(3.0)}) == fingerprint_columns({"a": np.arange(3.0).astype(">f8")})
     True
     """
+    return fingerprint_pieces({name: Pieces.of(np.ascontiguousarray(column)) for name, column in columns.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A column as bytes that come part by part.
+
+    Attributes
+    ----------
+    kind : str
+        Type of the values.
+    shape : tuple of int
+        Of all values together.
+    length : int
+        Of all parts together.
+    parts : callable
+        Gives the parts.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    length: int
+    parts: Callable[[], Iterator[bytes]]
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> "Pieces":
+        """Give a column that is in memory."""
+        if values.dtype.kind in "fiub":
+            return cls.of_numbers(values.dtype, values.shape, partial(iter, (values,)))
+        texts = [(None if value is None else str(value), 1) for value in values.tolist()]
+        return cls.of_texts(values.shape, partial(iter, (texts,)))
+
+    @classmethod
+    def of_numbers(
+        cls, dtype: np.dtype[Any], shape: tuple[int, ...], arrays: Callable[[], Iterator[npt.NDArray[Any]]]
+    ) -> "Pieces":
+        """Give a column of numbers that comes as arrays, one after the other along the first axis."""
+        length = math.prod(shape) * dtype.itemsize
+        return cls(dtype.newbyteorder("<").str, shape, length, lambda: map(_number_bytes, arrays()))
+
+    @classmethod
+    def of_texts(cls, shape: tuple[int, ...], runs: Callable[[], Iterator[Runs]]) -> "Pieces":
+        """Give a column of text that comes as runs of equal values."""
+        parts = partial(_json_bytes, runs)
+        return cls("text", shape, sum(map(len, parts())), parts)
+
+
+def fingerprint_pieces(columns: Mapping[str, Pieces]) -> str:
+    """Hash named columns that are not in memory; how they are cut does not enter: see `fingerprint_columns`."""
     digest = hashlib.sha256()
     for name, column in columns.items():
-        values = np.ascontiguousarray(column)
-        if values.dtype.kind == "f":
-            values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
-        if values.dtype.kind in "fiub":
-            values = values.astype(values.dtype.newbyteorder("<"))
-            kind, content = values.dtype.str, values.tobytes()
-        else:
-            texts = [None if value is None else str(value) for value in values.tolist()]
-            kind, content = "text", json.dumps(texts).encode()
-        digest.update(f"{name}|{kind}|{values.shape}|{len(content)}\n".encode())
-        digest.update(content)
+        digest.update(f"{name}|{column.kind}|{column.shape}|{column.length}\n".encode())
+        for part in column.parts():
+            digest.update(part)
     return digest.hexdigest()
+
+
+def _number_bytes(values: npt.NDArray[Any]) -> bytes:
+    if values.dtype.kind == "f" and (undefined := np.isnan(values)).any():
+        values = np.where(undefined, np.nan, values).astype(values.dtype)
+    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _json_bytes(pieces: Callable[[], Iterator[Runs]]) -> Iterator[bytes]:
+    """Give a column of text as a JSON list."""
+    encoded = cache(lambda text: json.dumps(text).encode())
+    before = b"["
+    for runs in pieces():
+        for text, count in runs:
+            yield before + encoded(text) + (b", " + encoded(text)) * (count - 1)
+            before = b", "
+    yield b"[]" if before == b"[" else b"]"
 
 
 def fingerprint_value(value: Any) -> str:

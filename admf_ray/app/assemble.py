@@ -11,7 +11,16 @@ from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
 from admf_ray.engine.spec import AccountRules, Instrument
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import Candidates, Search, axis_values, expand_grid, plan_search
+from admf_ray.optimize import (
+    BEST,
+    MOST_RECORDED,
+    Candidates,
+    Search,
+    axis_values,
+    expand_grid,
+    plan_search,
+    recording,
+)
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import STRATEGIES
 
@@ -20,6 +29,7 @@ __all__ = [
     "check_account",
     "cut_windows",
     "doubts",
+    "left_out",
     "load_data",
     "newest_window",
     "open_executor",
@@ -136,6 +146,14 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
     if settings.execution.commission_per_share > 0 or settings.execution.half_spread > 0:
         found.append(f"{adjusted}: commission_per_share and half_spread are not in proportion to the prices of the day")
     return found
+
+
+def left_out(settings: Settings, trials: int) -> list[str]:
+    """Say what is not recorded although it was asked for."""
+    if recording(settings.search.record, trials) == settings.search.record:
+        return []
+    known = f"objective, sharpe and trades of all are recorded, and every metric of the best {BEST:,} of each window"
+    return [f"search.record=objective: {trials:,} trials are more than {MOST_RECORDED:,}: {known}"]
 
 
 def window_spans(windows: Sequence[Window]) -> list[tuple[str, int, int]]:

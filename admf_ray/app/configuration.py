@@ -1,5 +1,6 @@
 """Composing the configuration with Hydra, and writing configurations that compose again."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,11 @@ __all__ = [
     "variant_yaml",
 ]
 
+_VARIABLES = {
+    "MAX_POSITION_PCT": ("risk.limits.symbol.max_position", 0.01),
+    "MAX_GROSS_LEVERAGE": ("risk.limits.portfolio.max_gross_leverage", 1.0),
+    "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 0.01),
+}
 _FREE = ("strategy.params", "strategy.space")
 _OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "hub", "logging", "report")
 _LOOKING = ("fingerprint", "report")
@@ -88,8 +94,9 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
         given = {override.key_or_group: override.value() for override in parsed}
         with _primary(config_dir, config_name.removesuffix(".yaml"), given) as (name, main, *others):
             places = ",".join(f"'file://{other}'" for other in others)
+            own = _environment() if name == "config" and given.get("run") is None else []
             with initialize_config_dir(str(main), version_base="1.3"):
-                config = compose(name, overrides=[*fixed, f"hydra.searchpath=[{places}]"])
+                config = compose(name, overrides=[*own, *fixed, f"hydra.searchpath=[{places}]"])
             values: Any = OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_wording(error)) from None
@@ -98,6 +105,18 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
     if values.get("experiment") is None:
         raise ConfigError(f"experiment: none was chosen: +experiment=NAME; allowed:\n{experiment_lines()}")
     return parse_settings(values)
+
+
+def _environment() -> list[str]:
+    """Give the options that environment variables set; options of the command line come after them."""
+    found = []
+    for variable, (option, unit) in _VARIABLES.items():
+        if text := os.environ.get(variable):
+            try:
+                found.append(f"{option}={float(text) * unit!r}")
+            except ValueError:
+                raise ConfigError(f"{variable}: '{text}' is not allowed; allowed: a number for {option}") from None
+    return found
 
 
 def _apply(values: dict[str, Any], override: Override) -> None:

@@ -1,7 +1,11 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -28,28 +32,31 @@ def run_phase(
     bars: Bars,
     warnings: Sequence[str],
     observer: Observer | None,
-    phase: Callable[[Observer], PhaseResult],
+    name: str,
+    phase: Callable[[Observer, Path], PhaseResult],
 ) -> RunResult:
     """Run a phase and keep what it found.
 
     Parameters
     ----------
     settings : Settings
-        Without a ``run_root`` nothing is written.
+        Without a ``run_root`` tables that grow with the search are kept in a temporary directory, for as long as the
+        result is.
     bars : Bars
     warnings : sequence of str
         What `admf_ray.app.assemble.doubts` found.
     observer : callable or None
         Told of the progress.
+    name : str
+        Of the phase.
     phase : callable
-        Takes the observer to tell; everything that can be refused has been checked before.
+        Takes the observer to tell and the directory for its tables; everything that can be refused has been checked
+        before.
     """
     if settings.run_root is None:
-        found = phase(_telling(observer))
-        _complete(settings, found, bars, warnings)
-        return RunResult(found.summary, found.tables)
+        return _run_without_directory(settings, bars, warnings, observer, phase)
     with open_run(settings) as run:
-        found = phase(run.observing(_telling(observer)))
+        found = phase(run.observing(_telling(observer)), run.phase_folder(name))
         _complete(settings, found, bars, warnings)
         for plugin in active_plugins():
             run.write_text(f"plugins/{plugin.name}.py", plugin.source)
@@ -60,6 +67,24 @@ def run_phase(
             run.write_text("report.html", run_page(performance(result)))
         log_record("RUN", {"directory": str(run.path), "summary": result.summary})
         return result
+
+
+def _run_without_directory(
+    settings: Settings,
+    bars: Bars,
+    warnings: Sequence[str],
+    observer: Observer | None,
+    phase: Callable[[Observer, Path], PhaseResult],
+) -> RunResult:
+    folder = Path(tempfile.mkdtemp(prefix="admf_ray-"))
+    try:
+        found = phase(_telling(observer), folder)
+        _complete(settings, found, bars, warnings)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    weakref.finalize(found.tables, shutil.rmtree, folder)
+    return RunResult(found.summary, found.tables)
 
 
 @contextmanager
@@ -90,7 +115,8 @@ def _telling(observer: Observer | None) -> Observer:
 def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequence[str]) -> None:
     """Put beside a phase's summary what is to be known of its data and of what did not go as asked; log it."""
     counted = causes(found.tables)
-    found.summary.update({"account": dict(settings.portfolio), "data": _data(bars)})
+    multipliers = {name: known.multiplier for name, known in settings.instruments.items()}
+    found.summary.update({"account": {**dict(settings.portfolio), "multipliers": multipliers}, "data": _data(bars)})
     found.summary.update({"warnings": list(warnings), "causes": counted})
     for line in (*warnings, *found.summary["data"]["repairs"], *map(cause_line, counted)):
         LOGGER.warning("%s", line)
@@ -101,11 +127,14 @@ def run_search(
     bars: Bars,
     warnings: Sequence[str],
     observer: Observer | None,
-    phase: Callable[[Executor, Observer], PhaseResult],
+    name: str,
+    phase: Callable[[Executor, Observer, Path], PhaseResult],
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
     with open_executor(settings.cluster) as executor:
-        return run_phase(settings, bars, warnings, observer, lambda observe: phase(executor, observe))
+        return run_phase(
+            settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder)
+        )
 
 
 def _data(bars: Bars) -> dict[str, Any]:

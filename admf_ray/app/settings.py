@@ -344,6 +344,7 @@ class SearchSettings(_Section):
     objective: str = "sharpe"
     min_trades: Annotated[int, Field(ge=1)] = 1
     constraints: Sequence[str] = ()
+    record: Literal["all", "objective"] = "all"
 
     @field_validator("objective")
     @classmethod

@@ -2,13 +2,14 @@
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
+from admf_ray._types import ChunkDone
 from admf_ray.errors import AdmfError, ChunkError
 
-__all__ = ["call"]
+__all__ = ["call", "in_order"]
 
 
 def call(function: str, chunk: Any, bundle: Any, host: str) -> tuple[Any, float]:
@@ -44,3 +45,8 @@ def call(function: str, chunk: Any, bundle: Any, host: str) -> tuple[Any, float]
     except Exception as error:
         raise ChunkError(f"chunk {chunk} failed on {host}:\n{traceback.format_exc()}") from error
     return result, time.perf_counter() - began
+
+
+def in_order(chunks: Iterable[ChunkDone]) -> list[Any]:
+    """Give the results of finished chunks in the order in which they were mapped."""
+    return [done.result for done in sorted(chunks, key=lambda done: done.index)]

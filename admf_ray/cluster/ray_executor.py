@@ -3,12 +3,13 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from admf_ray._types import ChunkDone
+from admf_ray.cluster.functions import in_order
 from admf_ray.cluster.host import Host
 from admf_ray.cluster.shared import fitted
 from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
@@ -125,14 +126,8 @@ class RayExecutor:
         self._files += paths
         return ray.put(fitting)
 
-    def map(
-        self,
-        function: str,
-        chunks: Iterable[Any],
-        shared: object,
-        on_done: Callable[[ChunkDone], None] | None = None,
-    ) -> list[Any]:
-        """Compute every chunk on some host; results in the order of the chunks.
+    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+        """Compute every chunk on some host; give each as it finishes.
 
         Raises
         ------
@@ -142,7 +137,6 @@ class RayExecutor:
             The function's own, as it was raised.
         """
         todo = enumerate(chunks)
-        results: dict[int, Any] = {}
         flying: dict[Any, tuple[int, Any, str]] = {}
         free = [name for _ in range(_IN_FLIGHT) for name in self._hosts]
         while True:
@@ -151,14 +145,17 @@ class RayExecutor:
                 name = free.pop(0)
                 flying[self._hosts[name].run.remote(function, chunk, shared)] = (index, chunk, name)
             if not flying:
-                return [results[index] for index in range(len(results))]
+                return
             ready, _ = ray.wait(list(flying), num_returns=1, timeout=1)
             for reference in ready:
                 index, chunk, name = flying.pop(reference)
-                results[index], seconds = self._get(reference, chunk, name)
+                result, seconds = self._get(reference, chunk, name)
                 free.append(name)
-                if on_done:
-                    on_done(ChunkDone(index, chunk, seconds, name))
+                yield ChunkDone(index, chunk, seconds, name, result)
+
+    def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:
+        """Compute every chunk as `each` does; results in the order of the chunks."""
+        return in_order(self.each(function, chunks, shared))
 
     @staticmethod
     def _get(reference: Any, chunk: Any, host: str) -> tuple[Any, float]:

@@ -1,11 +1,11 @@
 """The executor that computes in this process: tests, debugging, small work."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from admf_ray._types import ChunkDone
-from admf_ray.cluster.functions import call
+from admf_ray.cluster.functions import call, in_order
 
 __all__ = ["SerialExecutor"]
 
@@ -28,21 +28,15 @@ class SerialExecutor:
         """Give the bundle itself."""
         return bundle
 
-    def map(
-        self,
-        function: str,
-        chunks: Iterable[Any],
-        shared: object,
-        on_done: Callable[[ChunkDone], None] | None = None,
-    ) -> list[Any]:
-        """Compute every chunk; results in their order."""
-        results = []
+    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+        """Compute one chunk after the other."""
         for index, chunk in enumerate(chunks):
             result, seconds = call(function, chunk, shared, "driver")
-            results.append(result)
-            if on_done:
-                on_done(ChunkDone(index, chunk, seconds, "driver"))
-        return results
+            yield ChunkDone(index, chunk, seconds, "driver", result)
+
+    def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:
+        """Compute every chunk; results in their order."""
+        return in_order(self.each(function, chunks, shared))
 
     def close(self) -> None:
         """Nothing was started."""

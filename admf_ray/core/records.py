@@ -28,6 +28,7 @@ __all__ = [
     "Reentry",
     "TimeInForce",
     "bound_flag",
+    "limit_names",
 ]
 
 
@@ -158,6 +159,19 @@ def bound_flag(level: Level, kind: LimitKind) -> Limit:
     'STRATEGY_MAX_EXPOSURE'
     """
     return Limit[f"{level.name}_{kind.name}"]
+
+
+def limit_names(flags: int) -> str:
+    """Give the names of limits that bound, those that are declared with their level.
+
+    Examples
+    --------
+    >>> limit_names(Limit.CASH | Limit.SYMBOL_MAX_POSITION)
+    'cash+symbol.max_position'
+    """
+    levels = tuple(level.name for level in Level)
+    names = [str(limit.name) for limit in Limit(flags)]
+    return "+".join(name.replace("_", "." if name.startswith(levels) else "_", 1).lower() for name in names)
 
 
 ACCOUNT = np.dtype(

@@ -32,12 +32,14 @@ class Segment:
         At each close.
     position : float64 array, shape [symbol, bar]
         Quantity at each close.
-    pending : float64 array, shape [symbol]
-        Signed quantity of the order that waits at the end, 0 for none.
     account : record of `ACCOUNT`
         At the end.
+    holdings : `HOLDING` array, shape [symbol]
+        At the end, with the orders that wait.
     fills : `FILL` array
     trades : `TRADE` array
+    multiplier : float64 array, shape [symbol]
+        Money a unit and point of price.
     groups : float64 array, shape [kind, group, 4]
         Sums over groups of bars; see `admf_ray.portfolio.metrics.add_to_groups`.
     """
@@ -47,11 +49,18 @@ class Segment:
     metrics: dict[str, float]
     equity: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
-    pending: npt.NDArray[np.float64]
     account: Any
+    holdings: npt.NDArray[Any]
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
+    multiplier: npt.NDArray[np.float64]
     groups: npt.NDArray[np.float64]
+
+    @property
+    def size(self) -> npt.NDArray[np.float64]:
+        """What was held at each close: the quantity of a single symbol, the sum of the sizes of several."""
+        of_all: npt.NDArray[np.float64] = np.abs(self.position).sum(axis=0)
+        return of_all if len(self.position) > 1 else self.position.reshape(-1)
 
 
 def run_strategy(
@@ -172,9 +181,10 @@ def run_targets(
         metrics=dict(zip(METRICS, metrics.tolist(), strict=True)),
         equity=path[0],
         position=path[1:],
-        pending=holdings["pending"].copy(),
         account=account[0],
+        holdings=holdings,
         fills=fills,
         trades=round_trips(fills, bars, flat["multiplier"]),
+        multiplier=flat["multiplier"],
         groups=groups,
     )

@@ -45,6 +45,16 @@ class Distance:
     value: float
 
 
+_MONEY = ("cash", "risk_free", "interest")
+_COSTS = (
+    "commission_bps",
+    "commission_per_share",
+    "commission_minimum",
+    "commission_fixed",
+    "slippage_bps",
+    "half_spread",
+    "impact",
+)
 _YEARLY = ("risk_free", "interest", "borrow_rate", "loan_rate")
 
 NO_DISTANCE = Distance(DistanceKind.NONE, 0.0)
@@ -216,6 +226,13 @@ class AccountRules:
     borrow_rate: float = 0.0
     loan_rate: float = 0.0
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
+
+    def passive(self, symbols: int) -> "AccountRules":
+        """Give the rules of an account that buys symbols in equal shares and holds them, at the same costs."""
+        return AccountRules(
+            size=1.0 / symbols,
+            **{name: getattr(self, name) for name in (*_MONEY, *_COSTS, "fill", "lot", "volatility", "instruments")},
+        )
 
     @property
     def needs_volatility(self) -> bool:

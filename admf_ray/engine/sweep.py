@@ -129,27 +129,27 @@ def sweep(variant: Variant, is_grouped: bool = False) -> Any:
     return compiled(signature)(_sweep)
 
 
-def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """Sweep the candidates ``[chunk[0], chunk[1])``; what hosts call.
+def run_chunk(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Sweep a chunk of candidates on a host.
 
     Parameters
     ----------
-    chunk : tuple of int
-        Half-open range of candidates.
+    params : float64 array, shape [candidate, parameter]
+    wanted : int64 array, shape [candidate, symbol, slot]
+        Which keys each candidate reads.
     bundle : mapping
-        ``plugins``, ``strategy`` and ``sizing`` (names), ``variant``, ``matrix``, ``session``, ``rows``, ``params``,
-        ``begins``, ``spans``, ``limits``, ``rules`` and ``flat`` as in `sweep`. With ``bars``, ``keys``, ``wanted``
-        (which keys, shape [candidate, symbol, slot]) and ``account_keys`` each candidate computes its own hub, and
-        ``matrix`` is not read.
+        ``plugins``, ``strategy`` and ``sizing`` (names), ``variant``, ``matrix``, ``session``, ``begins``, ``spans``,
+        ``limits``, ``rules`` and ``flat`` as in `sweep`, and ``rows``, where the keys are in the matrix. With ``bars``,
+        ``keys`` and ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
 
     Returns
     -------
-    float64 array, shape [candidate of the chunk, span, len(METRICS)]
+    float64 array, shape [candidate, span, len(METRICS)]
     """
     activate(bundle["plugins"])
     entry = STRATEGIES[bundle["strategy"]]
-    params = bundle["params"][chunk[0] : chunk[1]]
-    rows = bundle["rows"][chunk[0] : chunk[1]]
     state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
 
@@ -177,13 +177,13 @@ def run_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> npt.NDArray[
         )
 
     if "keys" not in bundle:
-        swept(bundle["matrix"], rows, bundle["flat"], slice(None))
+        swept(bundle["matrix"], bundle["rows"][wanted], bundle["flat"], slice(None))
         return out
-    for candidate, wanted in enumerate(bundle["wanted"][chunk[0] : chunk[1]]):
+    for candidate, own in enumerate(wanted):
         hub = Hub(bundle["bars"])
-        own = hub.subscribe([bundle["keys"][index] for index in wanted.reshape(-1)]).reshape(1, *wanted.shape)
+        rows = hub.subscribe([bundle["keys"][index] for index in own.reshape(-1)]).reshape(1, *own.shape)
         flat = bundle["flat"].copy()
         for name, keys in bundle["account_keys"].items():
             flat[name] = hub.subscribe(keys)
-        swept(hub.matrix, own, flat, slice(candidate, candidate + 1))
+        swept(hub.matrix, rows, flat, slice(candidate, candidate + 1))
     return out

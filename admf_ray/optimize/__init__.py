@@ -3,15 +3,29 @@
 from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.search import Search, check_memory, plan_search, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
+from admf_ray.optimize.trials import (
+    BEST,
+    MOST_RECORDED,
+    RECORDS,
+    Leaders,
+    TrialChunk,
+    recorded_metrics,
+    recording,
+)
 from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, refill, stitch
 
 __all__ = [
+    "BEST",
+    "MOST_RECORDED",
     "OBJECTIVES",
+    "RECORDS",
     "STATUSES",
     "Candidates",
     "Choice",
+    "Leaders",
     "Search",
     "Stitched",
+    "TrialChunk",
     "WindowOutcome",
     "axis_values",
     "buy_and_hold",
@@ -20,6 +34,8 @@ __all__ = [
     "evaluate_window",
     "expand_grid",
     "plan_search",
+    "recorded_metrics",
+    "recording",
     "refill",
     "stitch",
     "sweep_spans",

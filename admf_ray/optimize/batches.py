@@ -7,13 +7,15 @@ from admf_ray._types import ChunkDone
 __all__ = ["CandidateChunks"]
 
 _FIRST = 64
+_CHUNKS = 150
+"""About so many at most: each is a file."""
 
 
 class CandidateChunks:
     """Half-open ranges that together cover all candidates once, in order.
 
-    The first chunks are small; later ones take about ``seconds`` each, by the throughput of those that are done, and
-    shrink towards the end so that all workers finish together.
+    The first chunks are small; later ones take about ``seconds`` each, by the throughput of those that are done, or
+    more where there would be too many, and shrink towards the end so that all workers finish together.
 
     Parameters
     ----------
@@ -49,4 +51,4 @@ class CandidateChunks:
             return _FIRST
         by_time = int(self._done / self._spent * self._seconds)
         share = -(-left // (2 * self._workers))
-        return max(1, min(by_time, max(share, _FIRST)))
+        return max(1, min(max(by_time, self._total // _CHUNKS), max(share, _FIRST)))

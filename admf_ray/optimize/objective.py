@@ -32,33 +32,40 @@ class Choice:
     min_trades: int
 
 
-def trial_status(metrics: npt.NDArray[np.float64], choice: Choice) -> npt.NDArray[np.int8]:
+def trial_status(
+    scores: npt.NDArray[np.float64], trades: npt.NDArray[np.float64], choice: Choice
+) -> npt.NDArray[np.int8]:
     """Give the index into `STATUSES` of every trial.
 
     Parameters
     ----------
-    metrics : float64 array, shape [..., len(METRICS)]
+    scores, trades : float64 array
+        The objective and how many trades were made, of each trial.
     choice : Choice
     """
-    scores = metrics[..., METRICS.index(choice.objective)]
-    trades = metrics[..., METRICS.index("trades")]
     return np.where(trades < choice.min_trades, 1, np.where(np.isfinite(scores), 0, 2)).astype(np.int8)
 
 
-def choose(metrics: npt.NDArray[np.float64], choice: Choice) -> int | None:
-    """Give the winner: the highest finite objective with enough trades, the lowest index among equals.
+def choose(metrics: npt.NDArray[np.float64], choice: Choice, most: int = 1) -> npt.NDArray[np.int64]:
+    """Give the winners: the highest finite objectives with enough trades, the lowest index among equals.
 
     Parameters
     ----------
     metrics : float64 array, shape [candidate, len(METRICS)]
     choice : Choice
+    most : int
+        How many are chosen.
 
     Returns
     -------
-    int or None
-        None where no candidate may win: the test span is spent in cash.
+    int64 array, shape [winner]
+        Ascending; empty where no candidate may win: the test span is spent in cash.
     """
-    eligible = trial_status(metrics, choice) == 0
-    if not eligible.any():
-        return None
-    return int(np.argmax(np.where(eligible, metrics[:, METRICS.index(choice.objective)], -np.inf)))
+    scores = metrics[:, METRICS.index(choice.objective)]
+    eligible = np.flatnonzero(trial_status(scores, metrics[:, METRICS.index("trades")], choice) == 0)
+    if len(eligible) <= most:
+        return eligible
+    scores = scores[eligible]
+    least = np.partition(scores, -most)[-most]
+    above, equal = eligible[scores > least], eligible[scores == least]
+    return np.sort(np.concatenate([above, equal[: most - len(above)]]))

@@ -1,7 +1,7 @@
 """The search: every candidate over every span, computed in chunks by an executor."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,15 +15,22 @@ from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
 from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
-from admf_ray.errors import CapacityError
-from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys, template_keys
+from admf_ray.errors import AdmfError, CapacityError, ConfigError
+from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys
 from admf_ray.optimize.batches import CandidateChunks
+from admf_ray.optimize.objective import Choice
+from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.space import Candidates
+from admf_ray.optimize.trials import BEST
 from admf_ray.plugins import active_plugins
+from admf_ray.portfolio.audit import Ledger, audit
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
 __all__ = ["Search", "check_memory", "plan_search", "sweep_spans"]
+
+_EACH = 64
+"""Bytes that are held of a candidate at most: its place, and while its trials are put together those of one window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +45,12 @@ class Search:
     strategy : Strategy
     candidates : Candidates
     rules : AccountRules
-    keys : tuple of Key
+    requests : Requests
         Series that the candidates ask for.
+    account_keys : dict of str to tuple of Key
+        Series that the rules of the account ask for, one for each symbol, by the field of `HOLDING` that names their
+        rows.
     plan : Plan
-    wanted, rows : int64 array, shape [candidate, symbol, slot]
-        Which of the keys, and their rows of the hub.
-    flat : `HOLDING` array, shape [symbol]
-        From which every account starts; see `admf_ray.engine.spec.AccountRules.holdings`.
-    account_keys : dict of str to list of Key
-        Series that the rules of the account ask for, by the field of `HOLDING` that names their rows.
-    requested : int
-        How often they ask, in all.
     isolated : bool
         Whether hosts compute the series of each candidate by themselves; results are the same.
     """
@@ -57,14 +59,30 @@ class Search:
     strategy: Strategy
     candidates: Candidates
     rules: AccountRules
-    keys: tuple[Key, ...]
+    requests: Requests
+    account_keys: dict[str, tuple[Key, ...]]
     plan: Plan
-    wanted: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    flat: npt.NDArray[Any]
-    account_keys: dict[str, list[Key]]
-    requested: int
     isolated: bool = False
+
+    @property
+    def requested(self) -> int:
+        """How often the candidates and the account ask for series, in all."""
+        of_account = sum(map(len, self.account_keys.values()))
+        return len(self.candidates) * self.requests.symbols * len(self.requests.slots) + of_account
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Rows of the requested keys in the hub, shape [key]."""
+        return np.array([self.plan.rows[key] for key in self.requests.keys], dtype=np.int64)
+
+    @property
+    def flat(self) -> npt.NDArray[Any]:
+        """The `HOLDING` array from which every account starts."""
+        rows = {
+            name: np.array([self.plan.rows[key] for key in keys], dtype=np.int64)
+            for name, keys in self.account_keys.items()
+        }
+        return self.rules.holdings(self.bars.symbols, self.bars.last_bars(), **rows)
 
     def hub(self, executor: Executor | None = None) -> Hub:
         """Compute every series that any candidate needs, once, over the whole history.
@@ -75,16 +93,21 @@ class Search:
             Computes the series where there are so many that it pays.
         """
         elsewhere = None if executor is None or executor.workers == 1 else partial(_computed_on, executor)
-        hub = compute_hub(self.bars, self.keys, self.requested, elsewhere)
+        keys = _with_account(self.requests.keys, self.account_keys)
+        hub = compute_hub(self.bars, keys, self.requested, elsewhere)
         if self.isolated:
             hub.counters = self._isolated_counters(hub.counters)
         return hub
 
     def _isolated_counters(self, shared: HubCounters) -> HubCounters:
         """Count what hosts compute when nothing is shared between candidates."""
-        sets = Counter(map(tuple, self.wanted.reshape(len(self.candidates), -1).tolist()))
+        keys, sets = self.requests.keys, Counter[tuple[int, ...]]()
+        for first, last in self.candidates.blocks():
+            wanted = self.requests.wanted(self.candidates, first, last)
+            sets.update(map(tuple, wanted.reshape(last - first, -1).tolist()))
         plans = (
-            (plan_keys(self.bars.symbols, [self.keys[index] for index in wanted]), n) for wanted, n in sets.items()
+            (plan_keys(self.bars.symbols, _with_account([keys[index] for index in wanted], self.account_keys)), n)
+            for wanted, n in sets.items()
         )
         computed = sum(plan.computed * times for plan, times in plans)
         return replace(shared, unique=self.requested, computed=computed, bytes=shared.isolated_bytes)
@@ -99,43 +122,65 @@ class Search:
         return replace(self, rules=replace(self.rules, fill=FillPolicy.NEXT_OPEN))
 
     def segment(self, hub: Hub, candidate: int, start: int, stop: int) -> Segment:
-        """Simulate one candidate over one span and keep everything that happened."""
-        return run_segment(
-            self.bars,
-            hub.matrix,
-            self.strategy,
-            self.rows[candidate],
-            self.candidates.values[candidate],
-            self.rules,
-            self.flat,
-            start,
-            stop,
+        """Simulate one candidate over one span, keep everything that happened, and audit the ledger.
+
+        Raises
+        ------
+        ContractError
+            Where the ledger does not add up; see `admf_ray.portfolio.audit`.
+        """
+        params, rows = self._of(candidate)
+        flat = self.flat
+        found = run_segment(self.bars, hub.matrix, self.strategy, rows, params, self.rules, flat, start, stop)
+        ledger = Ledger(
+            bars=self.bars,
+            start=start,
+            fills=found.fills,
+            equity=found.equity,
+            position=found.position,
+            holdings=flat,
+            rules=self.rules.record(self.bars.periods_per_year),
         )
+        audit(ledger, f"candidate {candidate} over bars {start} to {stop}")
+        return found
 
     def targets(self, hub: Hub, candidate: int) -> npt.NDArray[np.float64]:
         """Give the targets of one candidate over the whole series, shape [symbol, bar]."""
-        values = self.candidates.values[candidate]
-        return run_strategy(self.bars, hub.matrix, self.strategy, self.rows[candidate], values, len(self.bars))
+        params, rows = self._of(candidate)
+        return run_strategy(self.bars, hub.matrix, self.strategy, rows, params, len(self.bars))
 
-    def bundle(self, hub: Hub, spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
-        """Give what hosts need to sweep any of the candidates; see `admf_ray.engine.sweep.run_chunk`."""
+    def _of(self, candidate: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Give the parameters of one candidate, and the rows that it reads."""
+        one = candidate, candidate + 1
+        return self.candidates.block(*one)[0], self.rows[self.requests.wanted(self.candidates, *one)[0]]
+
+    def bundle(
+        self, hub: Hub, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]
+    ) -> dict[str, Any]:
+        """Give what hosts need to sweep any of the candidates; see `admf_ray.optimize.trials.sweep_chunk`."""
         series: dict[str, Any] = {}
         if self.isolated:
-            series = {"bars": self.bars, "keys": self.keys, "wanted": self.wanted, "account_keys": self.account_keys}
+            series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
+        flat = self.flat
         return series | {
             "plugins": active_plugins(),
             "strategy": self.strategy.name,
             "sizing": self.rules.sizing,
-            "variant": tuple(self.rules.variant(self.flat)),
+            "variant": tuple(self.rules.variant(flat)),
             "matrix": hub.matrix,
             "session": hub.session,
             "rows": self.rows,
-            "params": self.candidates.values,
+            "names": self.candidates.names,
+            "factors": self.candidates.factors,
+            "places": self.candidates.places,
+            "requests": self.requests,
             "begins": self.bars.history_reached(),
             "spans": np.array(spans, dtype=np.int64),
             "limits": self.rules.limit_records(self.bars.symbols),
             "rules": self.rules.record(self.bars.periods_per_year),
-            "flat": self.flat,
+            "flat": flat,
+            "choice": choice,
+            "recorded": tuple(recorded),
         }
 
 
@@ -155,57 +200,60 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
     Raises
     ------
     ConfigError
-        Where the data has several symbols, or a key cannot be computed from it.
+        Where a key cannot be read, or not be computed from the data.
     """
-    keys, wanted = template_keys(strategy.inputs, candidates.names, candidates.values, bars.symbols)
+    requests = request_keys(strategy.inputs, candidates, bars.symbols)
     account_keys = _account_keys(bars, rules)
-    keys += [key for own in account_keys.values() for key in own if key not in keys]
-    plan = plan_keys(bars.symbols, keys)
+    plan = plan_keys(bars.symbols, _with_account(requests.keys, account_keys))
     check_plan(bars, plan)
-    rows = np.array([plan.rows[key] for key in keys], dtype=np.int64)[wanted]
-    of_account = {name: np.array([plan.rows[key] for key in own]) for name, own in account_keys.items()}
     return Search(
         bars=bars,
         strategy=strategy,
         candidates=candidates,
         rules=rules,
-        keys=tuple(keys),
-        plan=plan,
-        wanted=wanted,
-        rows=rows,
-        flat=rules.holdings(bars.symbols, bars.last_bars(), **of_account),
+        requests=requests,
         account_keys=account_keys,
-        requested=wanted.size + sum(map(len, account_keys.values())),
+        plan=plan,
     )
 
 
-def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, list[Key]]:
-    """Give the series that the rules of the account ask for, one for each symbol."""
+def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]:
     asked = {}
     if rules.needs_volatility:
-        asked["volatility_row"] = rules.volatility
+        asked["volatility_row"] = "risk.volatility", rules.volatility
     if rules.needs_atr:
-        asked["atr_row"] = rules.atr
-    return {name: [Key.parse(text).bind(symbol) for symbol in bars.symbols] for name, text in asked.items()}
+        asked["atr_row"] = "risk.exits.atr", rules.atr
+    found = {}
+    for name, (where, text) in asked.items():
+        try:
+            found[name] = tuple(Key.parse(text).bind(symbol) for symbol in bars.symbols)
+        except AdmfError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    return found
+
+
+def _with_account(keys: Sequence[Key], account_keys: Mapping[str, Sequence[Key]]) -> list[Key]:
+    """Give the keys, and those of the account that are not among them."""
+    return list(dict.fromkeys([*keys, *(key for own in account_keys.values() for key in own)]))
 
 
 def check_memory(search: Search, spans: int) -> None:
-    """Refuse a search whose hub and results do not fit the memory that is free.
+    """Refuse a search whose hub and candidates do not fit the memory that is free; trials are kept in files.
 
     Raises
     ------
     CapacityError
         With the arithmetic.
     """
+    candidates, best = len(search.candidates), min(len(search.candidates), BEST)
     hub = search.plan.height * len(search.bars) * 8
-    results = len(search.candidates) * spans * len(METRICS) * 8
-    # Results are held as chunks, as one array and as a table before they are written.
-    needed, free = hub + 3 * results, psutil.virtual_memory().available
+    needed = hub + candidates * _EACH + best * spans * len(METRICS) * 8
+    free = psutil.virtual_memory().available
     if needed > free:
         raise CapacityError(
-            f"strategy.space: {len(search.candidates):,} candidates x {spans} spans x {len(METRICS)} metrics of 8 B "
-            f"three times over, and a hub of {search.plan.height:,} x {len(search.bars):,} take {needed / 1e9:.1f} GB; "
-            f"{free / 1e9:.1f} GB are free; allowed: fewer candidates or windows"
+            f"strategy.space: {candidates:,} candidates of {_EACH} B, the best {best:,} of {spans} spans x "
+            f"{len(METRICS)} metrics of 8 B, and a hub of {search.plan.height:,} x {len(search.bars):,} of 8 B take "
+            f"{needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; allowed: fewer candidates or windows"
         )
 
 
@@ -213,9 +261,10 @@ def sweep_spans(
     search: Search,
     hub: Hub,
     spans: Sequence[tuple[int, int]],
+    choice: Choice,
+    recorded: Sequence[str],
     executor: Executor,
-    on_done: Callable[[ChunkDone], None],
-) -> npt.NDArray[np.float64]:
+) -> Iterator[ChunkDone]:
     """Simulate every candidate over every span.
 
     Parameters
@@ -224,21 +273,18 @@ def sweep_spans(
     hub : Hub
     spans : sequence of (start, stop)
         Half-open, in bars.
+    choice : Choice
+    recorded : sequence of str
+        Metrics that are given of all trials.
     executor : Executor
-    on_done : callable
-        Called as chunks finish.
 
-    Returns
-    -------
-    float64 array, shape [candidate, span, len(METRICS)]
+    Yields
+    ------
+    ChunkDone
+        Chunks as they finish, in any order; the result of each is a `admf_ray.optimize.trials.TrialChunk`.
     """
     chunks = CandidateChunks(len(search.candidates), executor.chunk_seconds, executor.workers)
-
-    def learn(done: ChunkDone) -> None:
+    shared = executor.share(search.bundle(hub, spans, choice, recorded))
+    for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared):
         chunks.learn(done)
-        on_done(done)
-
-    parts = executor.map("admf_ray.engine.sweep:run_chunk", chunks, executor.share(search.bundle(hub, spans)), learn)
-    metrics = np.concatenate(parts)
-    assert metrics.shape == (len(search.candidates), len(spans), len(METRICS))
-    return metrics
+        yield done

@@ -1,7 +1,7 @@
 """The space that is searched, and the candidates in it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,34 +14,86 @@ from admf_ray.strategies import Strategy
 __all__ = ["Candidates", "axis_values", "expand_grid"]
 
 _MOST = 20_000_000
+_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Parameter sets, numbered by their row.
+    """Parameter sets, numbered from 0: places in the product of factors, worked out where they are needed.
+
+    A grid has a factor for each parameter, so that a candidate takes 4 bytes however many parameters there are.
 
     Attributes
     ----------
     names : tuple of str
         Parameters, in the order in which the strategy's kernel gets them.
-    values : float64 array, shape [candidate, parameter]
+    factors : tuple of float64 array, shape [value, parameter of the factor]
+        Together they hold the parameters in their order.
+    places : int32 array, shape [candidate]
+        Row-major: the last factor varies fastest.
     """
 
     names: tuple[str, ...]
-    values: npt.NDArray[np.float64]
+    factors: tuple[npt.NDArray[np.float64], ...]
+    places: npt.NDArray[np.int32]
+
+    @classmethod
+    def listed(cls, names: Sequence[str], values: npt.NDArray[np.float64]) -> "Candidates":
+        """Give candidates that are no grid.
+
+        Parameters
+        ----------
+        names : sequence of str
+        values : float64 array, shape [candidate, parameter]
+        """
+        return cls(tuple(names), (values,), np.arange(len(values), dtype=np.int32))
 
     @classmethod
     def single(cls, values: Mapping[str, float]) -> "Candidates":
         """Give one candidate."""
-        return cls(tuple(values), np.array([list(values.values())], dtype=np.float64).reshape(1, len(values)))
+        return cls.listed(tuple(values), np.array([list(values.values())], dtype=np.float64).reshape(1, len(values)))
 
     def __len__(self) -> int:
         """Give the number of candidates."""
-        return len(self.values)
+        return len(self.places)
+
+    def digits(self, first: int, last: int) -> list[npt.NDArray[np.int32]]:
+        """Give the rows of each factor that candidates ``[first, last)`` take."""
+        left, found = self.places[first:last], []
+        for factor in reversed(self.factors):
+            left, digit = np.divmod(left, np.int32(len(factor)))
+            found.append(digit)
+        return found[::-1]
+
+    def block(self, first: int, last: int) -> npt.NDArray[np.float64]:
+        """Give the parameters of candidates ``[first, last)``, shape [candidate, parameter]."""
+        found, column = np.empty((last - first, len(self.names))), 0
+        for factor, digit in zip(self.factors, self.digits(first, last), strict=True):
+            found[:, column : column + factor.shape[1]] = factor[digit]
+            column += factor.shape[1]
+        return found
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Go through ranges that can be worked out at a time, and together cover all."""
+        for first in range(0, len(self), _BLOCK):
+            yield first, min(first + _BLOCK, len(self))
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """All parameters at once, shape [candidate, parameter]."""
+        return self.block(0, len(self))
+
+    def obeying(self, constraint: str) -> "Candidates":
+        """Give those that obey a constraint, in their order; see `admf_ray.core.parameters.satisfied`."""
+        kept = []
+        for first, last in self.blocks():
+            columns = dict(zip(self.names, self.block(first, last).T, strict=True))
+            kept.append(self.places[first:last][satisfied(constraint, columns)])
+        return replace(self, places=np.concatenate(kept))
 
     def parameters(self, candidate: int) -> dict[str, float]:
         """Give the parameters of one candidate; whole numbers as int."""
-        row = self.values[candidate].tolist()
+        row = self.block(candidate, candidate + 1)[0].tolist()
         return {name: int(value) if value == int(value) else value for name, value in zip(self.names, row, strict=True)}
 
 
@@ -112,13 +164,11 @@ def expand_grid(
     total = int(np.prod([float(len(axis)) for axis in axes]))
     if total > _MOST:
         raise CapacityError(f"strategy.space: {sizes} = {total} combinations; allowed: at most {_MOST}")
-    grid = np.meshgrid(*axes, indexing="ij")
-    values_ = np.stack([column.reshape(-1) for column in grid], axis=1) if axes else np.empty((1, 0))
-    columns = {name: values_[:, index] for index, name in enumerate(names)}
+    factors = tuple(axis[:, np.newaxis] for axis in axes) or (np.empty((1, 0)),)
+    found = Candidates(names, factors, np.arange(total, dtype=np.int32))
     for constraint in (*strategy.constraints, *constraints):
-        if columns:
-            values_ = values_[satisfied(constraint, columns)]
-            columns = {name: values_[:, index] for index, name in enumerate(names)}
-        if not len(values_):
+        if names:
+            found = found.obeying(constraint)
+        if not len(found):
             raise ConfigError(f"strategy.space: none of {sizes} = {total} combinations obeys '{constraint}'")
-    return Candidates(names, np.ascontiguousarray(values_))
+    return found

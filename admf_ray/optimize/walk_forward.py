@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.records import Boundary
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
-from admf_ray.optimize.objective import Choice, choose
+from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
-from admf_ray.portfolio.metrics import METRICS, path_metrics
+from admf_ray.optimize.trials import Leaders
+from admf_ray.portfolio.metrics import path_metrics
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 
@@ -51,7 +51,7 @@ class Stitched:
         Indices into the series.
     window : int64 array, shape [bar]
     equity, benchmark, position : float64 array, shape [bar]
-        Both equities start from the initial cash.
+        Both equities start from the initial cash; for ``position`` see `Segment.size`.
     metrics, benchmark_metrics : dict of str to float
     """
 
@@ -64,13 +64,7 @@ class Stitched:
     benchmark_metrics: dict[str, float]
 
 
-def evaluate_window(
-    search: Search,
-    hub: Hub,
-    window: Window,
-    train_metrics: npt.NDArray[np.float64],
-    choice: Choice,
-) -> WindowOutcome:
+def evaluate_window(search: Search, hub: Hub, window: Window, leaders: Leaders, choice: Choice) -> WindowOutcome:
     """Choose the winner of a window by its train span and simulate it over the test span.
 
     Parameters
@@ -78,14 +72,14 @@ def evaluate_window(
     search : Search
     hub : Hub
     window : Window
-    train_metrics : float64 array, shape [candidate, len(METRICS)]
-        Over this window's train span.
+    leaders : Leaders
+        Of this window's train span.
     choice : Choice
     """
-    winner = choose(train_metrics, choice)
-    if winner is None:
+    best = leaders.winner(choice)
+    if best is None:
         return WindowOutcome(window, None, None, None)
-    train = dict(zip(METRICS, train_metrics[winner].tolist(), strict=True))
+    winner, train = best
     return WindowOutcome(window, winner, train, _test(search, hub, window, winner))
 
 
@@ -121,7 +115,7 @@ def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
     for (start, stop), outcome in zip(spans, outcomes, strict=True):
         equity = np.full(stop - start, cash) if outcome.test is None else outcome.test.equity
         returns.append(per_bar_returns(equity, cash))
-        position.append(np.zeros(stop - start) if outcome.test is None else outcome.test.position.sum(axis=0))
+        position.append(np.zeros(stop - start) if outcome.test is None else outcome.test.size)
     held = buy_and_hold(search, spans[0][0], spans[-1][1])
     equity = chain(np.concatenate(returns), cash)
     benchmark = chain(per_bar_returns(held.equity, cash)[bars - spans[0][0]], cash)
@@ -139,7 +133,7 @@ def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
         metrics=path_metrics(equity, exposed, nets, commission, record),
         benchmark_metrics=path_metrics(
             benchmark,
-            held.position[0][bars - spans[0][0]] != 0.0,
+            held.size[bars - spans[0][0]] != 0.0,
             held.trades["net"],
             held.metrics["commission"],
             record,
@@ -150,9 +144,10 @@ def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
 def buy_and_hold(search: Search, start: int, stop: int) -> Segment:
     """Simulate all money in the market over a span: one entry, one exit, the costs of the search's rules.
 
-    It needs no history, so it holds from the first bar whatever the data asks of strategies.
+    It needs no history, so it holds from the first bar whatever the data asks of strategies; of several symbols each
+    gets the same share.
     """
-    rules = replace(search.rules, sizing="percent_equity", size=1.0, boundary=Boundary.FLATTEN)
+    rules = search.rules.passive(len(search.bars.symbols))
     bars = replace(search.bars, min_history=0)
     held = plan_search(bars, STRATEGIES["buy_and_hold"], Candidates.single({}), rules)
     return held.segment(held.hub(), 0, start, stop)

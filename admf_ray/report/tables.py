@@ -17,7 +17,7 @@ from admf_ray.data import RULES, Stress
 from admf_ray.report.definitions import FIGURES, day_text, figure_text, parameters_text, survived_text
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
-from admf_ray.workflow.today import Today
+from admf_ray.workflow.today import Standing, Today
 
 __all__ = [
     "print_backtest",
@@ -139,17 +139,7 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
     )
     if today.train is not None:
         refitted += f" ({figure_text('sharpe', today.train['sharpe'])} Sharpe in training, so too good)"
-    target = "none" if today.since is None else f"{today.target:g}, since {day_text(today.since)}"
-    if today.state != "testing":
-        order = "none: an order is first decided at the close of the first test bar of a window"
-    elif today.order == 0.0:
-        order = f"none, {today.position:g} held"
-    else:
-        side, shares = ("buy" if today.order > 0 else "sell"), abs(today.order)
-        fills = "at the next open" if today.fill == "next_open" else "at this close"
-        value = f"about {shares * today.close:,.2f}"
-        after = today.position + (today.order if today.fill == "next_open" else 0.0)
-        order = f"{side} {shares:g} {today.symbol} {fills}, {value}; then {after:g} held"
+    closed = ", ".join(f"{one.symbol} closed at {one.close:,.2f}" for one in today.standings)
     account = {
         "before": f"{today.equity:,.2f}, begins with the next bar: the first test bar of this window is still to come",
         "testing": f"{today.equity:,.2f}, begun with the test on {day_text(today.test_start)}",
@@ -157,15 +147,33 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
     }[today.state]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, text in (
-        ("as of", f"{when}, {today.symbol} closed at {today.close:,.2f}"),
+        ("as of", f"{when}, {closed}"),
         ("refit", refitted),
         ("chosen", f"{chosen}, out of {today.candidates:,}"),
-        ("target", target),
-        ("order", order),
+        *(line for standing in today.standings for line in _standing_lines(today, standing)),
         ("account", account),
     ):
         table.add_row(label, text)
     _emphasized(console, table, "today")
+
+
+def _standing_lines(today: Today, standing: Standing) -> list[tuple[str, str]]:
+    """Say what is wanted of a symbol, and the order that follows."""
+    target = "none" if standing.since is None else f"{standing.target:g}, since {day_text(standing.since)}"
+    if today.state != "testing":
+        order = "none: an order is first decided at the close of the first test bar of a window"
+    elif standing.order == 0.0:
+        order = f"none, {standing.position:g} held"
+    else:
+        side, units = ("buy" if standing.order > 0 else "sell"), abs(standing.order)
+        fills = "at the next open" if today.fill == "next_open" else "at this close"
+        if standing.price is not None:
+            fills = f"by a {standing.kind} order at {standing.price:,.2f}"
+        value = f"about {units * standing.close:,.2f}"
+        after = standing.position + (standing.order if today.fill == "next_open" else 0.0)
+        order = f"{side} {units:g} {standing.symbol} {fills}, {value}; then {after:g} held"
+    of = f" {standing.symbol}" if len(today.standings) > 1 else ""
+    return [(f"target{of}", target), (f"order{of}", order)]
 
 
 def _emphasized(console: Console, content: Table, title: str) -> None:
@@ -216,6 +224,10 @@ def _print_work(console: Console, result: RunResult) -> None:
     for cause in summary["causes"]:
         console.print(f"note: {cause_line(cause)}", highlight=False)
     console.print(f"backtests: {summary['backtests']:,}; indicators: {_savings(summary['hub'])}", highlight=False)
+    if checked := summary.get("audited"):
+        console.print(
+            f"audit: {checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed", highlight=False
+        )
     if computing := result.computing():
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False

@@ -1,51 +1,73 @@
 """Discovery: the phase that searches, over walk-forward windows or over one span."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray._types import ChunkDone, Executor, Observer
+from admf_ray._types import Executor, Observer
 from admf_ray.data import Separation, Window
+from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
 from admf_ray.optimize import (
     Choice,
+    Leaders,
     Search,
     WindowOutcome,
-    choose,
     evaluate_window,
+    recorded_metrics,
     refill,
     stitch,
     sweep_spans,
 )
-from admf_ray.portfolio.metrics import METRICS
 from admf_ray.statistics import per_bar_returns, relative
 from admf_ray.workflow.extension import Earlier
 from admf_ray.workflow.frames import (
+    account_frames,
     boundary,
-    candidates_frame,
     equity_frame,
-    fills_frame,
-    trades_frame,
-    trials_frame,
     windows_frame,
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
+from admf_ray.workflow.stored import Tables
+from admf_ray.workflow.trials import TrialFiles, candidates_table, trials_table
 
-__all__ = ["PHASE", "relative_to", "run_sweep", "run_walk_forward", "span_variant", "swept"]
+__all__ = ["PHASE", "Swept", "audited", "relative_to", "run_sweep", "run_walk_forward", "span_variant", "sweep_windows"]
 
 PHASE = "discovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came out of a sweep, beside the chunks of trials.
+
+    Attributes
+    ----------
+    hub : Hub
+    leaders : list of Leaders
+        Of each span.
+    timings : polars.DataFrame
+        One row a chunk.
+    """
+
+    hub: Hub
+    leaders: list[Leaders]
+    timings: pl.DataFrame
 
 
 def run_walk_forward(
     search: Search,
     windows: Sequence[Window],
     choice: Choice,
+    record: str,
     executor: Executor,
     observe: Observer,
+    folder: Path,
     earlier: Earlier | None = None,
 ) -> PhaseResult:
     """Sweep all candidates over every train span, test the winners, chain the tests.
@@ -55,9 +77,13 @@ def run_walk_forward(
     search : Search
     windows : sequence of Window
     choice : Choice
+    record : str
+        What is recorded of trials: one of `admf_ray.optimize.RECORDS`.
     executor : Executor
     observe : Observer
         Told of the phase, its chunks and its windows.
+    folder : Path
+        Where the tables are kept that grow with the search.
     earlier : Earlier, optional
         A run whose windows are the first of these: its trials are taken over, and what follows from them is checked.
 
@@ -69,29 +95,34 @@ def run_walk_forward(
     separation = Separation.prove(windows, search.bars)
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
-    metrics, hub, timings = swept(search, spans, executor, observe)
-    if earlier is not None:
-        metrics = np.concatenate([earlier.metrics, metrics], axis=1)
+    recorded = recorded_metrics(record, choice)
+    files = TrialFiles(folder / "chunks", choice, recorded)
+    found = sweep_windows(search, spans, choice, recorded, executor, observe, files)
+    before = [] if earlier is None else earlier.leaders
+    hub, leaders = found.hub, [*before, *found.leaders]
     outcomes = []
     for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, metrics[:, window.index], choice)
+        outcome = evaluate_window(search, hub, window, leaders[window.index], choice)
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
-    tables = {
-        "candidates": candidates_frame(search.candidates),
-        "trials": trials_frame(metrics, choice),
+    old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
+    trials = trials_table(
+        folder / "trials.parquet", chain(old, files.rows(found.leaders, known, len(search.candidates)))
+    )
+    files.remove()
+    frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
         "equity": equity_frame(search.bars, stitched),
-        "fills": fills_frame(search.bars, tested),
-        "trades": trades_frame(search.bars, search.strategy.name, tested),
-        "timings": timings,
+        **account_frames(search.bars, search.strategy.name, tested),
+        "timings": found.timings,
     }
     if earlier is not None:
-        tables = earlier.kept(tables)
+        frames = earlier.kept(frames)
+    tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates), "trials": trials})
     bars_each = sum(stop - start for start, stop in spans)
     summary = {
         "headline": "walk-forward out of sample, chained",
@@ -99,9 +130,10 @@ def run_walk_forward(
         "out_of_sample": stitched.metrics,
         "benchmark": stitched.benchmark_metrics,
         "relative": relative_to(search, stitched.equity, stitched.benchmark),
-        **_survival(tables["windows"]),
+        **_survival(frames["windows"]),
         "separation": asdict(separation),
-        **_work(search, choice, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
+        "audited": audited(test for _, test in tested),
+        **_work(search, choice, record, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
     }
     if earlier is not None:
         summary["extends"] = {"run": earlier.name, "windows": known}
@@ -123,8 +155,10 @@ def run_sweep(
     search: Search,
     span: tuple[int, int],
     choice: Choice,
+    record: str,
     executor: Executor,
     observe: Observer,
+    folder: Path,
 ) -> PhaseResult:
     """Simulate all candidates over one span.
 
@@ -135,26 +169,31 @@ def run_sweep(
     PhaseResult
         Tables candidates, trials, timings; the best candidate (in sample) as a variant.
     """
-    metrics, hub, timings = swept(search, [span], executor, observe)
-    winner = choose(metrics[:, 0], choice)
+    recorded = recorded_metrics(record, choice)
+    files = TrialFiles(folder / "chunks", choice, recorded)
+    found = sweep_windows(search, [span], choice, recorded, executor, observe, files)
+    best = found.leaders[0].winner(choice)
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "best": None,
-        **_work(search, choice, hub, len(search.candidates), span[1] - span[0]),
+        **_work(search, choice, record, found.hub, len(search.candidates), span[1] - span[0]),
     }
     variants = []
-    if winner is not None:
+    if best is not None:
+        winner, metrics = best
         variants.append(span_variant(search, "best", winner, *span))
-        best = dict(zip(METRICS, metrics[winner, 0].tolist(), strict=True))
-        summary["best"] = {"candidate": winner, "parameters": search.candidates.parameters(winner), "metrics": best}
+        summary["best"] = {
+            "candidate": winner,
+            "parameters": search.candidates.parameters(winner),
+            "metrics": metrics,
+        }
         if search.is_optimistic:
-            summary["next_open"] = search.at_next_open().segment(hub, winner, *span).metrics
-    tables = {
-        "candidates": candidates_frame(search.candidates),
-        "trials": trials_frame(metrics, choice),
-        "timings": timings,
-    }
+            summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span).metrics
+    trials = trials_table(folder / "trials.parquet", files.rows(found.leaders, 0, len(search.candidates)))
+    files.remove()
+    stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
+    tables = Tables({"timings": found.timings}, stored)
     return PhaseResult(PHASE, tables, summary, variants)
 
 
@@ -169,6 +208,12 @@ def span_variant(search: Search, name: str, candidate: int, start: int, stop: in
     )
 
 
+def audited(segments: Iterable[Segment]) -> dict[str, int]:
+    """Say how many ledgers were replayed, and how many fills; one that did not add up would have raised."""
+    fills = [len(segment.fills) for segment in segments]
+    return {"ledgers": len(fills), "fills": sum(fills)}
+
+
 def relative_to(
     search: Search, equity: npt.NDArray[np.float64], benchmark: npt.NDArray[np.float64]
 ) -> dict[str, float]:
@@ -178,32 +223,54 @@ def relative_to(
     return relative(own, held, periods, search.rules.risk_free / periods)
 
 
-def swept(
-    search: Search, spans: Sequence[tuple[int, int]], executor: Executor, observe: Observer
-) -> tuple[npt.NDArray[np.float64], Hub, pl.DataFrame]:
-    """Sweep candidates over spans; give metrics ``[candidate, span, metric]``, the hub and the timings."""
+def sweep_windows(
+    search: Search,
+    spans: Sequence[tuple[int, int]],
+    choice: Choice,
+    recorded: Sequence[str],
+    executor: Executor,
+    observe: Observer,
+    files: TrialFiles | None = None,
+) -> Swept:
+    """Sweep candidates over spans.
+
+    Parameters
+    ----------
+    search : Search
+    spans : sequence of (start, stop)
+        Half-open, in bars.
+    choice : Choice
+    recorded : sequence of str
+        Metrics that are recorded of all trials.
+    executor : Executor
+    observe : Observer
+    files : TrialFiles, optional
+        Keeps the trials.
+    """
     hub = search.hub(executor)
     total = len(search.candidates)
     observe("PHASE", {"phase": PHASE, "sets": total, "spans": len(spans), "workers": executor.workers})
     rows: list[dict[str, Any]] = []
-
-    def on_done(done: ChunkDone) -> None:
+    leaders = [Leaders.nobody() for _ in spans]
+    for done in sweep_spans(search, hub, spans, choice, recorded, executor):
+        leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
+        if files is not None:
+            files.add(done.result, leaders)
         first, last = done.chunk
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
-
-    metrics = sweep_spans(search, hub, spans, executor, on_done)
     timings = pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
     for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
-    return metrics, hub, timings
+    return Swept(hub, leaders, timings)
 
 
-def _work(search: Search, choice: Choice, hub: Hub, backtests: int, bars_each: int) -> dict[str, Any]:
+def _work(search: Search, choice: Choice, record: str, hub: Hub, backtests: int, bars_each: int) -> dict[str, Any]:
     """Say what was searched and how much work it was."""
     return {
         "strategy": search.strategy.name,
         "objective": choice.objective,
+        "record": record,
         "candidates": len(search.candidates),
         "backtests": backtests,
         "bars_swept": bars_each * len(search.candidates),

@@ -1,19 +1,21 @@
 """Extending a run: windows that it has are taken over as they were, newer ones are added."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError, DataError, ReproductionError
-from admf_ray.optimize import Search
+from admf_ray.optimize import BEST, Candidates, Choice, Leaders, Search
 from admf_ray.portfolio.metrics import METRICS
-from admf_ray.workflow.frames import candidates_frame
-from admf_ray.workflow.results import RunResult, fingerprint_frame, read_json
+from admf_ray.workflow.results import RunResult, best_trials, fingerprint_frame, read_json
+from admf_ray.workflow.stored import StoredTable
+from admf_ray.workflow.trials import ROWS, trial_rows
 
 __all__ = ["Earlier", "earlier_run"]
 
@@ -31,16 +33,27 @@ class Earlier:
         Of the run.
     windows : int
         How many.
-    metrics : float64 array, shape [candidate, window, len(METRICS)]
-        Of its trials.
+    leaders : list of Leaders
+        Of each of these windows.
+    trials : StoredTable
+        All trials of the run.
     tables : dict of str to polars.DataFrame
         windows, equity, fills and trades of these windows.
     """
 
     name: str
     windows: int
-    metrics: npt.NDArray[np.float64]
+    leaders: list[Leaders]
+    trials: StoredTable
     tables: Mapping[str, pl.DataFrame]
+
+    def trial_rows(self, recorded: Sequence[str], choice: Choice, candidates: int) -> Iterator[pa.Table]:
+        """Give the trials of the earlier windows as `admf_ray.workflow.trials.trial_rows` does."""
+        for window, leaders in enumerate(self.leaders):
+            for first in range(0, candidates, ROWS):
+                part = (pl.col("window") == window) & pl.col("candidate").is_between(first, first + ROWS - 1)
+                rows = self.trials.collect(partial(_selected, part, recorded))
+                yield trial_rows(window, first, {name: rows[name].to_numpy() for name in recorded}, leaders, choice)
 
     def kept(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         """Give the tables of the whole, with the rows of earlier windows as they were.
@@ -55,7 +68,7 @@ class Earlier:
         """
         for name, columns in (("windows", _COMPARED), ("equity", ("time", "window", "equity", "position"))):
             self._check(name, tables[name].select(columns), self.tables[name].select(columns))
-        for name in ("fills", "trades"):
+        for name in sorted(tables.keys() & {"fills", "trades", "positions"}):
             self._check(name, tables[name], self.tables[name])
         windows = pl.concat([self.tables["windows"], tables["windows"][self.windows :]])
         return {**tables, "windows": windows}
@@ -94,7 +107,7 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     if changed := run.changed():
         raise ReproductionError(f"run: '{run.directory}' is no longer as it was left: {', '.join(changed)}")
     _check_bars(run, search.bars)
-    if fingerprint_frame(run.candidates) != fingerprint_frame(candidates_frame(search.candidates)):
+    if not _same_candidates(run, search.candidates):
         raise ConfigError(
             f"strategy: its candidates are not those of '{run.directory.name}'; allowed: the same strategy"
         )
@@ -111,9 +124,33 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
             f"run: '{run.directory.name}' has all {kept} windows of this data already; allowed: data.path=<newer file>"
         )
     old = pl.col("window") < kept
-    trials = run.trials.filter(old).select(METRICS).to_numpy().reshape(kept, len(run.candidates), len(METRICS))
+    trials = run.tables.stored["trials"]
+    leaders = [_leaders(trials, window) for window in range(kept)]
     tables = {name: run.tables[name].filter(old) for name in ("windows", "equity", "fills", "trades")}
-    return Earlier(run.directory.name, kept, np.ascontiguousarray(trials.transpose(1, 0, 2)), tables)
+    return Earlier(run.directory.name, kept, leaders, trials, tables)
+
+
+def _selected(part: pl.Expr, columns: Sequence[str], trials: pl.LazyFrame) -> pl.LazyFrame:
+    return trials.filter(part).select(columns)
+
+
+def _leaders(trials: StoredTable, window: int) -> Leaders:
+    best = best_trials(trials, BEST, window).sort("candidate")
+    return Leaders(best["candidate"].to_numpy().astype(np.int64), best.select(METRICS).to_numpy())
+
+
+def _same_candidates(run: RunResult, candidates: Candidates) -> bool:
+    """Say whether a run had these candidates."""
+    stored = run.tables.stored["candidates"]
+    if stored.columns != ["candidate", *candidates.names] or len(stored) != len(candidates):
+        return False
+    first = 0
+    for piece in stored.pieces(candidates.names):
+        last = first + len(piece)
+        if not np.array_equal(piece.to_numpy(), candidates.block(first, last)):
+            return False
+        first = last
+    return True
 
 
 def _check_bars(run: RunResult, bars: Bars) -> None:

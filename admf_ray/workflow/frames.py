@@ -5,25 +5,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from admf_ray.core.bars import Bars
-from admf_ray.core.records import FILL, Limit, Reason
+from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import STATUSES, Candidates, Choice, Stitched, WindowOutcome, trial_status
+from admf_ray.optimize import Candidates, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.portfolio.trades import TRADE
 
 __all__ = [
+    "account_frames",
     "boundary",
-    "candidates_frame",
     "equity_frame",
     "fills_frame",
+    "positions_frame",
     "segment_equity_frame",
     "trades_frame",
-    "trials_frame",
     "windows_frame",
 ]
 
@@ -31,33 +30,6 @@ __all__ = [
 def boundary(bars: Bars, index: int) -> int:
     """Give the moment (ns UTC) at which bar ``index`` is known; past the end, when the next one is due."""
     return int(bars.known_at[index]) if index < len(bars) else bars.covers_until
-
-
-def candidates_frame(candidates: Candidates) -> pl.DataFrame:
-    """Give one row a candidate: its number and its parameters."""
-    columns: dict[str, Any] = {"candidate": np.arange(len(candidates), dtype=np.int32)}
-    columns |= {name: candidates.values[:, index] for index, name in enumerate(candidates.names)}
-    return pl.DataFrame(columns)
-
-
-def trials_frame(metrics: npt.NDArray[np.float64], choice: Choice) -> pl.DataFrame:
-    """Give one row a trial, sorted by window and candidate.
-
-    Parameters
-    ----------
-    metrics : float64 array, shape [candidate, window, len(METRICS)]
-    choice : Choice
-    """
-    candidates, windows, _ = metrics.shape
-    status = trial_status(metrics, choice).T.reshape(-1)
-    by_window = np.ascontiguousarray(metrics.transpose(2, 1, 0)).reshape(len(METRICS), -1)
-    columns: dict[str, Any] = {
-        "window": np.repeat(np.arange(windows, dtype=np.int16), candidates),
-        "candidate": np.tile(np.arange(candidates, dtype=np.int32), windows),
-        "status": pl.Series(np.array(STATUSES)[status], dtype=pl.String),
-        "objective": by_window[METRICS.index(choice.objective)],
-    }
-    return pl.DataFrame(columns | dict(zip(METRICS, by_window, strict=True)))
 
 
 def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
@@ -111,9 +83,49 @@ def segment_equity_frame(bars: Bars, segment: Segment, benchmark: Segment) -> pl
             "window": np.zeros(segment.stop - segment.start, dtype=np.int16),
             "equity": segment.equity,
             "benchmark": benchmark.equity,
-            "position": segment.position.sum(axis=0),
+            "position": segment.size,
         }
     )
+
+
+def account_frames(bars: Bars, strategy: str, segments: Sequence[tuple[int, Segment]]) -> dict[str, pl.DataFrame]:
+    """Give the tables of what accounts did: fills, trades, and positions where there are several symbols.
+
+    Parameters
+    ----------
+    bars : Bars
+    strategy : str
+    segments : sequence of (window, Segment)
+    """
+    found = {"fills": fills_frame(bars, segments), "trades": trades_frame(bars, strategy, segments)}
+    if len(bars.symbols) > 1:
+        found["positions"] = positions_frame(bars, segments)
+    return found
+
+
+def positions_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+    """Give one row a bar and symbol that was held at the bar's close.
+
+    Parameters
+    ----------
+    bars : Bars
+    segments : iterable of (window, Segment)
+    """
+    parts = []
+    for window, segment in segments:
+        symbol, bar = np.nonzero(segment.position)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "time": bars.known_at[segment.start + bar],
+                    "window": np.full(len(bar), window, dtype=np.int16),
+                    "symbol": np.array(bars.symbols, dtype=object)[symbol].astype(str),
+                    "position": segment.position[symbol, bar],
+                }
+            ).sort(["time", "symbol"], maintain_order=True)
+        )
+    types = {"time": pl.Int64, "window": pl.Int16, "symbol": pl.String, "position": pl.Float64}
+    return pl.concat([pl.DataFrame(schema=types), *parts])
 
 
 def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
@@ -128,9 +140,10 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
     numbered = list(segments)
     fills = np.concatenate([np.empty(0, dtype=FILL), *(segment.fills for _, segment in numbered)])
     windows = [window for window, segment in numbered for _ in segment.fills]
+    units = np.concatenate([np.empty(0), *(segment.multiplier[segment.fills["symbol"]] for _, segment in numbered)])
     reasons = []
     for reason, limits in zip(fills["reason"].tolist(), fills["limits"].tolist(), strict=True):
-        bound = "+".join(str(limit.name).lower() for limit in Limit(limits))
+        bound = limit_names(limits)
         reasons.append(Reason(reason).name.lower() + (f":{bound}" if bound else ""))
     return pl.DataFrame(
         {
@@ -140,7 +153,7 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
             "quantity": np.abs(fills["quantity"]),
             "price": fills["price"],
             "commission": fills["commission"],
-            "position_value": fills["position"] * fills["price"],
+            "position_value": fills["position"] * fills["price"] * units,
             "remaining_cash": fills["cash"],
             "order_id": fills["order"],
             "signal_id": fills["signal"],

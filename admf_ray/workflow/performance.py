@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from admf_ray.statistics import (
     CalendarReturns,
@@ -134,5 +135,6 @@ def _paths(result: RunResult, periods: float) -> Paths:
     before = np.concatenate([np.zeros(bars), held])[: len(held)]
     exposure = (held - before) / np.minimum(np.arange(len(held)) + 1, bars)
     trades = result.trades
-    put_in = (trades["quantity"] * trades["entry_price"]).to_numpy()
+    multiplier = trades["symbol"].replace_strict(money["multipliers"], default=1.0, return_dtype=pl.Float64)
+    put_in = (trades["quantity"].abs() * trades["entry_price"] * multiplier).to_numpy()
     return Paths(bars, own, benchmark, matched, exposure, trades["net"].to_numpy() / put_in)

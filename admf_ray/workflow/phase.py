@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import polars as pl
+from admf_ray.workflow.stored import Tables
 
 __all__ = ["PhaseResult", "Variant"]
 
@@ -33,14 +33,14 @@ class PhaseResult:
     Attributes
     ----------
     name : str
-    tables : dict of str to polars.DataFrame
-        By the names of the files in the run directory.
+    tables : Tables
+        By the names of the files in the run directory; stored ones are in their place already.
     summary : dict
         Plain values.
     variants : list of Variant
     """
 
     name: str
-    tables: dict[str, pl.DataFrame]
+    tables: Tables
     summary: dict[str, Any]
     variants: list[Variant] = field(default_factory=list)

@@ -125,16 +125,20 @@ class RunDirectory:
 
         return observe
 
+    def phase_folder(self, phase: str) -> Path:
+        """Give the directory of a phase's tables."""
+        return self.path / "phases" / phase
+
     def finish(self, bars: Bars, phase: PhaseResult) -> RunResult:
-        """Write tables, manifest and, last of all, the summary."""
-        for name, table in phase.tables.items():
-            path = self.path / "phases" / phase.name / f"{name}.parquet"
-            write_whole(path, table.write_parquet)
+        """Write the tables that are in memory, manifest and, last of all, the summary."""
+        folder = self.phase_folder(phase.name)
+        for name, table in phase.tables.frames.items():
+            write_whole(folder / f"{name}.parquet", table.write_parquet)
         if "fills" in phase.tables:
             stamped = phase.tables["fills"].with_columns(
                 pl.from_epoch("timestamp", time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
             )
-            write_whole(self.path / "phases" / phase.name / "fills.csv", stamped.write_csv)
+            write_whole(folder / "fills.csv", stamped.write_csv)
         result = RunResult(phase.summary, phase.tables, self.path)
         self.write_json("data_report.json", data_report(bars).plain())
         self.write_json("manifest.json", describe_run(bars, self._config, result.fingerprints()))

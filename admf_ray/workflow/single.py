@@ -1,19 +1,29 @@
 """A single backtest: one candidate over one span."""
 
+from pathlib import Path
 from typing import Any
 
 from admf_ray.optimize import Search, buy_and_hold
-from admf_ray.workflow.discovery import relative_to, span_variant
-from admf_ray.workflow.frames import boundary, candidates_frame, fills_frame, segment_equity_frame, trades_frame
+from admf_ray.workflow.discovery import audited, relative_to, span_variant
+from admf_ray.workflow.frames import account_frames, boundary, segment_equity_frame
 from admf_ray.workflow.phase import PhaseResult
+from admf_ray.workflow.stored import Tables
+from admf_ray.workflow.trials import candidates_table
 
 __all__ = ["PHASE", "run_backtest"]
 
 PHASE = "backtest"
 
 
-def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
+def run_backtest(search: Search, span: tuple[int, int], folder: Path) -> PhaseResult:
     """Simulate the only candidate of a search over one half-open span of bars.
+
+    Parameters
+    ----------
+    search : Search
+    span : tuple of int
+    folder : Path
+        Where the candidate is kept.
 
     Returns
     -------
@@ -32,14 +42,14 @@ def run_backtest(search: Search, span: tuple[int, int]) -> PhaseResult:
         "metrics": segment.metrics,
         "benchmark": benchmark.metrics,
         "relative": relative_to(search, segment.equity, benchmark.equity),
+        "audited": audited([segment]),
         "hub": hub.counters.record(),
     }
     if search.is_optimistic:
         summary["next_open"] = search.at_next_open().segment(hub, 0, *span).metrics
-    tables = {
-        "candidates": candidates_frame(search.candidates),
+    frames = {
         "equity": segment_equity_frame(search.bars, segment, benchmark),
-        "fills": fills_frame(search.bars, [(0, segment)]),
-        "trades": trades_frame(search.bars, search.strategy.name, [(0, segment)]),
+        **account_frames(search.bars, search.strategy.name, [(0, segment)]),
     }
+    tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates)})
     return PhaseResult(PHASE, tables, summary, [span_variant(search, "backtest", 0, *span)])

@@ -1,5 +1,6 @@
 """The train surface: for each window the best objective over two parameters, the others at their best."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -62,15 +63,40 @@ def best_cells(result: RunResult) -> Surface | None:
     names = [name for name in values.columns if values[name].n_unique() > 1]
     if not names:
         return None
-    columns = values.select(names).to_numpy()
-    # Only those that could win: the best of a cell is a set that might have been chosen.
-    complete = pl.when(pl.col("status") == "complete").then(pl.col("objective"))
-    scores = result.trials.select(complete)["objective"].to_numpy().reshape(-1, len(values))
-    scores = np.where(np.isfinite(scores), scores, -np.inf)
+    axes = [_Axis(*np.unique(values[name].to_numpy(), return_inverse=True)) for name in names]
+    windows = result.tables.rows("trials") // len(values)
+    winners = _winners(result, windows)
     pairs: list[tuple[int, int | None]] = list(combinations(range(len(names)), 2)) or [(0, None)]
-    most = _CELLS // (len(pairs) * len(scores))
-    winners = _winners(result, len(scores))
-    return Surface(tuple(_pair(columns, names, scores, winners, first, second, most) for first, second in pairs))
+    most = _CELLS // (len(pairs) * windows)
+    cells = [_Cells.of(axes[first], None if second is None else axes[second], most) for first, second in pairs]
+    best: list[list[Array]] = [[] for _ in pairs]
+    chosen: list[list[tuple[float, float, float] | None]] = [[] for _ in pairs]
+    for winner, scores in zip(winners, _scores(result, len(values)), strict=True):
+        for index, (first, second) in enumerate(pairs):
+            best[index].append(cells[index].best(scores))
+            chosen[index].append(
+                None
+                if winner is None
+                else (
+                    axes[first].value(winner),
+                    0.0 if second is None else axes[second].value(winner),
+                    float(scores[winner]),
+                )
+            )
+    return Surface(
+        tuple(
+            Pair(
+                names=(names[first],) if second is None else (names[first], names[second]),
+                x=one.x,
+                y=one.y,
+                column=one.cells % len(one.x),
+                row=one.cells // len(one.x),
+                best=np.array(best[index]),
+                chosen=chosen[index],
+            )
+            for index, ((first, second), one) in enumerate(zip(pairs, cells, strict=True))
+        )
+    )
 
 
 def _winners(result: RunResult, windows: int) -> list[int | None]:
@@ -80,42 +106,63 @@ def _winners(result: RunResult, windows: int) -> list[int | None]:
     return [best["candidate"] if best else None] * windows
 
 
-def _pair(
-    columns: Array,
-    names: list[str],
-    scores: Array,
-    winners: list[int | None],
-    first: int,
-    second: int | None,
-    most: int,
-) -> Pair:
-    along, across = columns[:, first], np.zeros(len(columns)) if second is None else columns[:, second]
-    parts = max(len(np.unique(along)), len(np.unique(across)))
-    while True:
-        x, column = _binned(along, parts)
-        y, row = _binned(across, parts)
-        cells, inverse = np.unique(row * len(x) + column, return_inverse=True)
-        if len(cells) <= most or parts <= 2:
-            break
-        parts = parts * 3 // 4
-    order = np.argsort(inverse, kind="stable")
-    edges = np.searchsorted(inverse[order], np.arange(len(cells)))
-    return Pair(
-        names=(names[first],) if second is None else (names[first], names[second]),
-        x=x,
-        y=y,
-        column=cells % len(x),
-        row=cells // len(x),
-        best=np.maximum.reduceat(scores[:, order], edges, axis=1),
-        chosen=[
-            None if winner is None else (float(along[winner]), float(across[winner]), float(scores[window, winner]))
-            for window, winner in enumerate(winners)
-        ],
-    )
+def _scores(result: RunResult, candidates: int) -> Iterator[Array]:
+    """Give the objective of every candidate in one window after the other, -inf of those that could not win."""
+    scores, known = np.empty(candidates), 0
+    # Only those that could win: the best of a cell is a set that might have been chosen.
+    complete = pl.when(pl.col("status") == "complete").then(pl.col("objective")).otherwise(-np.inf)
+    for piece in result.tables.pieces("trials", ["status", "objective"]):
+        found = piece.select(complete.alias("score"))["score"].to_numpy()
+        while len(found):
+            part = found[: candidates - known]
+            scores[known : known + len(part)] = part
+            known, found = known + len(part), found[len(part) :]
+            if known == candidates:
+                yield scores
+                known = 0
 
 
-def _binned(values: Array, parts: int) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Give the positions of an axis and each value's place on it; neighbours share one where there are too many."""
-    levels, place = np.unique(values, return_inverse=True)
-    shared = np.arange(len(levels)) // -(-len(levels) // parts)
-    return np.bincount(shared, levels) / np.bincount(shared), shared[place]
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Values of a parameter, and which of them each candidate has."""
+
+    levels: Array
+    place: npt.NDArray[np.int64]
+
+    def value(self, candidate: int) -> float:
+        return float(self.levels[self.place[candidate]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Positions along both axes, cells that hold candidates, and the candidates in the order of their cells."""
+
+    x: Array
+    y: Array
+    cells: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, along: _Axis, across: _Axis | None, most: int) -> "_Cells":
+        across = across or _Axis(np.zeros(1), np.zeros(len(along.place), dtype=np.int64))
+        parts = max(len(along.levels), len(across.levels))
+        while True:
+            x, column = _binned(along, parts)
+            y, row = _binned(across, parts)
+            numbers = row * len(x) + column
+            cells = np.unique(numbers)
+            if len(cells) <= most or parts <= 2:
+                break
+            parts = parts * 3 // 4
+        order = np.argsort(numbers, kind="stable")
+        return cls(x, y, cells, order, np.searchsorted(numbers[order], cells))
+
+    def best(self, scores: Array) -> Array:
+        return np.asarray(np.maximum.reduceat(scores[self.order], self.edges))
+
+
+def _binned(axis: _Axis, parts: int) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Give the positions of an axis and each candidate's; neighbours share one where there are too many."""
+    shared = np.arange(len(axis.levels)) // -(-len(axis.levels) // parts)
+    return np.bincount(shared, axis.levels) / np.bincount(shared), shared[axis.place]

@@ -1,20 +1,54 @@
 """What now: the newest window refitted, its current target, and the order that follows."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray._types import Executor, Observer
-from admf_ray.core.records import Boundary, FillPolicy
+from admf_ray.core.records import Boundary, OrderKind
 from admf_ray.data import Window
-from admf_ray.optimize import Choice, Search, choose
-from admf_ray.portfolio.metrics import METRICS
-from admf_ray.workflow.discovery import swept
+from admf_ray.engine.result import Segment
+from admf_ray.optimize import Choice, Search, recorded_metrics
+from admf_ray.portfolio.trades import PROTECTIVE
+from admf_ray.workflow.discovery import sweep_windows
 from admf_ray.workflow.frames import boundary
 
-__all__ = ["Today", "refit"]
+__all__ = ["Standing", "Today", "refit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one symbol stands at the last bar.
+
+    Attributes
+    ----------
+    symbol : str
+    close : float
+        Of its last bar that is there; NaN where there is none.
+    target : float or None
+        Exposure wanted now; None where the strategy does not know yet.
+    since : int or None
+        When the target became what it is, ns UTC.
+    position : float
+        At the close.
+    order : float
+        Signed quantity to trade, 0 for none; a buy is cut to the cash when it fills. Filled at the close, it is in
+        ``position`` already.
+    kind : {"market", "limit", "stop"}
+        Of the order.
+    price : float or None
+        Of a limit or stop order.
+    """
+
+    symbol: str
+    close: float
+    target: float | None = None
+    since: int | None = None
+    position: float = 0.0
+    order: float = 0.0
+    kind: str = "market"
+    price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +69,15 @@ class Today:
         Metrics of the chosen set over the train span.
     as_of : int
         When the last bar was known, ns UTC.
-    symbol : str
-    close : float
-        Of the last bar that is there.
-    target : float or None
-        Exposure wanted now; None where the strategy does not know yet.
-    since : int or None
-        When the target became what it is, ns UTC.
     state : {"before", "testing", "after"}
         Whether the first bar of the test span is still to come, it is being traded, or it is over and the next window
         has not begun. Only while it is traded there are orders.
-    equity, position : float
+    equity : float
         Of the account at the close: the one that began with the test span.
-    order : float
-        Signed quantity to trade, 0 for none; a buy is cut to the cash when it fills. Filled at the close, it is in
-        ``position`` already.
     fill : str
-        When it fills: ``next_open`` or ``close``.
+        When market orders fill: ``next_open`` or ``close``.
+    standings : tuple of Standing
+        One for each symbol.
     """
 
     window: int
@@ -62,15 +88,10 @@ class Today:
     parameters: dict[str, float] | None
     train: dict[str, float] | None
     as_of: int
-    symbol: str
-    close: float
-    target: float | None
-    since: int | None
     state: str
     equity: float
-    position: float
-    order: float
     fill: str
+    standings: tuple[Standing, ...]
 
 
 def refit(search: Search, window: Window, choice: Choice, executor: Executor, observe: Observer) -> Today:
@@ -89,46 +110,63 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     Returns
     -------
     Today
-        Of the first symbol.
     """
     bars = search.bars
-    trained, hub, _ = swept(search, [(window.train_start, window.train_stop)], executor, observe)
-    metrics = trained[:, 0]
-    winner = choose(metrics, choice)
-    known = np.flatnonzero(~np.isnan(bars.close[0]))
+    span = (window.train_start, window.train_stop)
+    swept = sweep_windows(search, [span], choice, recorded_metrics("objective", choice), executor, observe)
+    best = swept.leaders[0].winner(choice)
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
-    found: dict[str, Any] = {"parameters": None, "train": None, "target": None, "since": None, "order": 0.0}
-    found |= {"equity": search.rules.cash, "position": 0.0}
-    if winner is not None:
-        target, since = _current(search.targets(hub, winner)[0])
-        found["parameters"] = search.candidates.parameters(winner)
-        found["train"] = dict(zip(METRICS, metrics[winner].tolist(), strict=True))
-        found["target"] = target
-        found["since"] = None if since is None else int(bars.known_at[since])
+    equity, parameters, train = search.rules.cash, None, None
+    standings = [Standing(symbol, _last_close(bars.close[s])) for s, symbol in enumerate(bars.symbols)]
+    if best is not None:
+        hub, (winner, train) = swept.hub, best
+        parameters = search.candidates.parameters(winner)
+        wanted = [_current(targets) for targets in search.targets(hub, winner)]
+        standings = [
+            replace(standing, target=target, since=None if since is None else int(bars.known_at[since]))
+            for standing, (target, since) in zip(standings, wanted, strict=True)
+        ]
         if tested:
             # While it is traded, what is held is valued and not sold.
             boundary_rule = Boundary.MARK if state == "testing" else search.rules.boundary
             account = replace(search, rules=replace(search.rules, boundary=boundary_rule))
             segment = account.segment(hub, winner, tested.start, tested.stop)
-            found["equity"], found["position"] = float(segment.equity[-1]), float(segment.position[0, -1])
-            if state == "testing":
-                now = segment.fills["quantity"][segment.fills["bar"] == len(bars) - 1]
-                at_close = search.rules.fill == FillPolicy.CLOSE
-                found["order"] = float(now.sum() if at_close else segment.pending[0])
+            equity = float(segment.equity[-1])
+            standings = [_held(standing, segment, s, state == "testing") for s, standing in enumerate(standings)]
     return Today(
         window=window.index,
         train_start=boundary(bars, window.train_start),
         train_stop=boundary(bars, window.train_stop),
         test_start=boundary(bars, window.test_start),
         candidates=len(search.candidates),
+        parameters=parameters,
+        train=train,
         as_of=int(bars.known_at[-1]),
-        symbol=bars.symbols[0],
-        close=float(bars.close[0, known[-1]]) if len(known) else float("nan"),
         state=state,
+        equity=equity,
         fill=search.rules.fill.name.lower(),
-        **found,
+        standings=tuple(standings),
     )
+
+
+def _held(standing: Standing, segment: Segment, symbol: int, is_traded: bool) -> Standing:
+    """Add what an account holds and, while it is traded, the order of the last bar: waiting, or filled at its close."""
+    held = replace(standing, position=float(segment.position[symbol, -1]))
+    if not is_traded:
+        return held
+    holding, fills = segment.holdings[symbol], segment.fills
+    at_close = (fills["symbol"] == symbol) & (fills["bar"] == segment.stop - 1) & (fills["decided"] == fills["bar"])
+    at_close &= ~np.isin(fills["reason"], PROTECTIVE)
+    order = float(holding["pending"] or fills["quantity"][at_close].sum())
+    kind = OrderKind(int(holding["kind"]))
+    price = float(holding["level"]) if holding["pending"] and kind != OrderKind.MARKET else None
+    return replace(held, order=order, kind=kind.name.lower() if price is not None else "market", price=price)
+
+
+def _last_close(close: npt.NDArray[np.float64]) -> float:
+    known = close[~np.isnan(close)]
+    return float(known[-1]) if len(known) else float("nan")
 
 
 def _current(targets: npt.NDArray[np.float64]) -> tuple[float | None, int | None]:

@@ -54,11 +54,20 @@ def test_results_come_in_the_order_of_the_chunks(executor: Executor) -> None:
     values = np.arange(40.0)
     shared = executor.share({"values": values, "scale": 2.0})
     chunks = [(first, first + 4) for first in range(0, 40, 4)]
-    done: list[ChunkDone] = []
-    results = executor.map(f"{HERE}:scaled_sum", iter(chunks), shared, done.append)
+    results = executor.map(f"{HERE}:scaled_sum", iter(chunks), shared)
     assert results == [2.0 * values[first:last].sum() for first, last in chunks]
+
+
+def test_each_chunk_is_given_with_its_result_as_it_finishes(executor: Executor) -> None:
+    values = np.arange(40.0)
+    shared = executor.share({"values": values, "scale": 2.0})
+    chunks = [(first, first + 4) for first in range(0, 40, 4)]
+    done = list(executor.each(f"{HERE}:scaled_sum", iter(chunks), shared))
     assert sorted(record.index for record in done) == list(range(10))
-    assert all(chunks[record.index] == record.chunk and record.seconds >= 0 for record in done)
+    for record in done:
+        assert chunks[record.index] == record.chunk
+        assert record.seconds >= 0
+        assert record.result == 2.0 * values[record.chunk[0] : record.chunk[1]].sum()
 
 
 def test_chunks_are_taken_lazily_so_that_their_size_can_follow_the_time(executor: Executor) -> None:
@@ -71,7 +80,9 @@ def test_chunks_are_taken_lazily_so_that_their_size_can_follow_the_time(executor
             yield first, first + 1
 
     shared = executor.share({"values": np.ones(12), "scale": 1.0})
-    assert executor.map(f"{HERE}:scaled_sum", chunks(), shared, done.append) == [1.0] * 12
+    for one in executor.each(f"{HERE}:scaled_sum", chunks(), shared):
+        done.append(one)  # noqa: PERF402  (the generator looks at it while it grows)
+    assert [one.result for one in done] == [1.0] * 12
 
 
 def test_no_chunks_give_no_results(executor: Executor) -> None:

@@ -12,8 +12,9 @@ from admf_ray.cluster import SerialExecutor
 from admf_ray.cluster.ray_executor import RayExecutor
 from admf_ray.engine.spec import AccountRules
 from admf_ray.indicators import hub as hub_module
-from admf_ray.optimize import Candidates, Search, plan_search, sweep_spans
+from admf_ray.optimize import Candidates, Choice, Search, plan_search, sweep_spans
 from admf_ray.plugins import activate, find_plugins
+from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 
 SLOTS, PERIODS, CANDIDATES = 20, 50, 1_000
@@ -59,7 +60,7 @@ def searched(tmp_path: Path, sp500) -> Iterator[Any]:
 
     def search(candidates: int, isolated: bool = False) -> Search:
         values = np.random.default_rng(1).integers(2, PERIODS + 2, (candidates, SLOTS)).astype(float)
-        found = plan_search(sp500, strategy, Candidates(strategy.parameter_names, values), AccountRules())
+        found = plan_search(sp500, strategy, Candidates.listed(strategy.parameter_names, values), AccountRules())
         return (
             found
             if not isolated
@@ -72,7 +73,10 @@ def searched(tmp_path: Path, sp500) -> Iterator[Any]:
 
 def swept(search: Search, executor: Executor) -> Any:
     hub = search.hub(executor)
-    return hub, sweep_spans(search, hub, [(0, 2_000), (2_000, 4_000)], executor, lambda done: None)
+    spans = [(0, 2_000), (2_000, 4_000)]
+    done = sweep_spans(search, hub, spans, Choice("sharpe", 1), METRICS, executor)
+    chunks = sorted((one.result for one in done), key=lambda chunk: chunk.first)
+    return hub, np.array([np.hstack([chunk.columns[name] for chunk in chunks]) for name in METRICS])
 
 
 def test_a_thousand_candidates_of_twenty_indicators_compute_exactly_fifty(searched, executor: Executor) -> None:
@@ -81,7 +85,7 @@ def test_a_thousand_candidates_of_twenty_indicators_compute_exactly_fifty(search
     assert (counted.requested, counted.unique, counted.computed) == (CANDIDATES * SLOTS, PERIODS, PERIODS)
     assert counted.reused == CANDIDATES * SLOTS - PERIODS
     assert counted.hit_rate == 1 - PERIODS / (CANDIDATES * SLOTS)
-    assert np.isfinite(metrics[..., 0]).all()
+    assert np.isfinite(metrics[0]).all()
 
 
 def test_serial_and_ray_agree_and_so_does_every_candidate_by_itself(searched, hosts: RayExecutor) -> None:

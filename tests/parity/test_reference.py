@@ -1,7 +1,6 @@
 """The reference simulation and the cases that it is compared on: they reach everything that can happen."""
 
 import math
-from collections import Counter
 
 from hypothesis import Phase, example, given, seed, settings
 
@@ -27,20 +26,19 @@ def test_the_account_stays_finite(case: Case) -> None:
 
 
 def test_cases_reach_every_reason_limit_and_halt() -> None:
-    seen: Counter[str] = Counter()
+    missing = {value.name for value in [*Reason, *Limit]} | {f"{halt.name} halt" for halt in Halt}
 
-    @seed(20)
-    @settings(max_examples=600, database=None, phases=[Phase.explicit, Phase.generate])
+    @settings(max_examples=300, database=None, phases=[Phase.explicit, Phase.generate])
     @example(full_book(Level.PORTFOLIO))
     @example(full_book(Level.STRATEGY))
     @given(cases())
     def simulate(case: Case) -> None:
         account = account_of(case)
-        reached = {str(fill.reason.name) for fill in account.fills}
-        reached |= {str(flag.name) for fill in account.fills for flag in fill.limits}
-        reached |= {f"{halt.name} halt" for halt in account.halts}
-        seen.update(reached)
+        missing.difference_update(str(fill.reason.name) for fill in account.fills)
+        missing.difference_update(str(flag.name) for fill in account.fills for flag in fill.limits)
+        missing.difference_update(f"{halt.name} halt" for halt in account.halts)
 
-    simulate()
-    wanted = {value.name for value in [*Reason, *Limit]} | {f"{halt.name} halt" for halt in Halt}
-    assert sorted(wanted - set(seen)) == []
+    for number in range(10):
+        if missing:
+            seed(number)(simulate)()
+    assert sorted(missing) == []

@@ -9,7 +9,7 @@ from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.report import print_backtest
 from admf_ray.workflow import RunResult
-from admf_ray.workflow.single import run_backtest
+from admf_ray.workflow.single import PHASE, run_backtest
 
 __all__ = ["compute", "run"]
 
@@ -18,7 +18,9 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     """Run the backtest of these settings on bars."""
     search, span = assemble_search(settings, bars, searched=False), single_span(settings, bars)
     warnings = doubts(settings, bars, [("span", *span)])
-    return run_phase(settings, bars, warnings, observer, lambda observe: run_backtest(search, span))
+    return run_phase(
+        settings, bars, warnings, observer, PHASE, lambda _observe, folder: run_backtest(search, span, folder)
+    )
 
 
 def run(settings: Settings, console: Console) -> int:

@@ -3,14 +3,14 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, doubts, single_span
+from admf_ray.app.assemble import assemble_search, doubts, left_out, single_span
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
-from admf_ray.optimize import check_memory
+from admf_ray.optimize import check_memory, recording
 from admf_ray.report import print_sweep
 from admf_ray.workflow import RunResult
-from admf_ray.workflow.discovery import run_sweep
+from admf_ray.workflow.discovery import PHASE, run_sweep
 
 __all__ = ["compute", "run"]
 
@@ -19,12 +19,14 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     """Run the sweep of these settings on bars."""
     search, span = assemble_search(settings, bars), single_span(settings, bars)
     check_memory(search, 1)
+    record = recording(settings.search.record, len(search.candidates))
     return run_search(
         settings,
         bars,
-        doubts(settings, bars, [("span", *span)]),
+        [*doubts(settings, bars, [("span", *span)]), *left_out(settings, len(search.candidates))],
         observer,
-        lambda executor, observe: run_sweep(search, span, settings.choice, executor, observe),
+        PHASE,
+        lambda executor, observe, folder: run_sweep(search, span, settings.choice, record, executor, observe, folder),
     )
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, cut_windows, doubts, window_spans
+from admf_ray.app.assemble import assemble_search, cut_windows, doubts, left_out, window_spans
 from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.running import run_search, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import Search, check_memory
+from admf_ray.optimize import Search, check_memory, recording
 from admf_ray.plugins import active_plugins
 from admf_ray.report import print_walk_forward
 from admf_ray.workflow import RunResult, load_run
-from admf_ray.workflow.discovery import run_walk_forward
+from admf_ray.workflow.discovery import PHASE, run_walk_forward
 from admf_ray.workflow.extension import Earlier, earlier_run
 from admf_ray.workflow.results import read_json, read_text
 
@@ -29,12 +29,17 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
     check_memory(search, len(windows))
     earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
+    trials = len(search.candidates) * len(windows)
+    record = recording(settings.search.record, trials)
     return run_search(
         settings,
         bars,
-        doubts(settings, bars, window_spans(windows)),
+        [*doubts(settings, bars, window_spans(windows)), *left_out(settings, trials)],
         observer,
-        lambda executor, observe: run_walk_forward(search, windows, settings.choice, executor, observe, earlier),
+        PHASE,
+        lambda executor, observe, folder: run_walk_forward(
+            search, windows, settings.choice, record, executor, observe, folder, earlier
+        ),
     )
 
 

@@ -68,6 +68,17 @@ def test_an_extended_run_is_the_run_of_the_newer_file(files: Path) -> None:
     assert {path: path.read_bytes() for path in (files / "old").rglob("*") if path.is_file()} == before
 
 
+def test_a_run_that_recorded_the_objective_is_extended_as_such(files: Path) -> None:
+    recorded = [*SMALL, "search.record=objective", f"run_root={files}"]
+    assert main(["+experiment=walkforward", *csv(files / "older.csv"), *recorded, "run_name=short"]) == 0
+    command = ["+experiment=walkforward", f"run={files / 'short'}", f"data.path={files / 'newer.csv'}"]
+    assert main([*command, "cluster=serial", "report=none", f"run_root={files}", "run_name=longer"]) == 0
+    fresh = [*csv(files / "newer.csv"), "data.symbol=older", "run_name=whole"]
+    assert main(["+experiment=walkforward", *fresh, *recorded]) == 0
+    longer, whole = (admf_ray.load_run(files / name).fingerprints() for name in ("longer", "whole"))
+    assert {name: longer[name] for name in ("trials", "equity")} == {name: whole[name] for name in ("trials", "equity")}
+
+
 def test_a_truncated_last_window_is_done_anew(files: Path) -> None:
     truncated = [*csv(files / "older.csv"), *SMALL, f"run_root={files}", "windows.allow_truncated_final=true"]
     assert main(["+experiment=walkforward", *truncated, "run_name=truncated"]) == 0

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admf_ray.core.records import RULES
+from admf_ray.core.records import HOLDING, RULES
 from admf_ray.execution.cash import affordable
-from admf_ray.execution.costs import commission, fill_price
+from admf_ray.execution.costs import commission, taker_price
 
 
 def rules(**fields: float):
@@ -41,16 +41,17 @@ def test_commission_adds_up_its_parts() -> None:
 
 def test_prices_move_against_the_order_and_not_below_zero() -> None:
     record = rules(slippage_rate=0.01, half_spread=0.5)
-    assert fill_price(1.0, 100.0, record) == 101.5
-    assert fill_price(-1.0, 100.0, record) == 98.5
-    assert fill_price(-1.0, 0.25, record) == 0.0
+    holding = np.zeros(1, HOLDING)[0]
+    assert taker_price(1.0, 100.0, holding, record, None) == 101.5
+    assert taker_price(-1.0, 100.0, holding, record, None) == 98.5
+    assert taker_price(-1.0, 0.25, holding, record, True) == 0.0
 
 
 @given(st.integers(1, 10_000_000), amounts, amounts, costs, st.sampled_from([0.1, 1.0, 100.0]))
 def test_whole_lots_are_cut_to_the_last_one_that_can_be_paid(lots, price, cash, parts, lot) -> None:
-    record = rules(lot=lot, **parts)
+    record = rules(**parts)
     wanted = lots * lot
-    paid = affordable(wanted, price, cash, record)
+    paid = affordable(wanted, price, cash, lot, record)
     assert paid == 0 or cash_after(paid, price, cash, record) >= 0
     if paid < wanted:
         assert paid == round(paid / lot) * lot
@@ -59,8 +60,8 @@ def test_whole_lots_are_cut_to_the_last_one_that_can_be_paid(lots, price, cash, 
 
 @given(st.floats(1e-9, 1e9), amounts, amounts, costs)
 def test_fractions_are_cut_to_the_last_float_that_can_be_paid(wanted, price, cash, parts) -> None:
-    record = rules(lot=0.0, **parts)
-    paid = affordable(wanted, price, cash, record)
+    record = rules(**parts)
+    paid = affordable(wanted, price, cash, 0.0, record)
     assert paid == 0 or cash_after(paid, price, cash, record) >= 0
     if paid < wanted:
         assert cash_after(math.nextafter(paid, math.inf), price, cash, record) < 0

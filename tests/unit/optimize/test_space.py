@@ -2,6 +2,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.optimize import Candidates, axis_values, expand_grid
@@ -16,6 +18,34 @@ def test_the_grid_is_every_combination_that_obeys_all_constraints_in_order() -> 
     assert [tuple(row) for row in grid.values] == by_hand
     assert grid.names == ("fast", "slow")
     assert grid.parameters(0) == {"fast": 3, "slow": 8}
+
+
+AXIS = st.lists(st.integers(2, 30), min_size=1, max_size=8, unique=True)
+
+
+@given(AXIS, AXIS, st.sampled_from(["fast > 0", "slow - fast > 3", "fast != 4 and slow < 20"]), st.integers(1, 9))
+def test_blocks_are_the_grid_that_is_put_together_by_hand(fast, slow, constraint: str, size: int) -> None:
+    obeyed = {
+        "fast > 0": lambda f, s: True,
+        "slow - fast > 3": lambda f, s: s - f > 3,
+        "fast != 4 and slow < 20": lambda f, s: f != 4 and s < 20,
+    }[constraint]
+    by_hand = [pair for pair in itertools.product(sorted(fast), sorted(slow)) if pair[0] < pair[1] and obeyed(*pair)]
+    try:
+        grid = expand_grid(CROSS, {}, {"fast": fast, "slow": slow}, [constraint])
+    except ConfigError:
+        assert by_hand == []
+        return
+    blocks = [grid.block(first, min(first + size, len(grid))) for first in range(0, len(grid), size)]
+    assert [tuple(row) for block in blocks for row in block] == by_hand
+    assert grid.places.nbytes == 4 * len(by_hand)
+    last = len(grid) - 1
+    assert tuple(grid.parameters(last).values()) == by_hand[last]
+
+
+def test_listed_candidates_are_taken_as_they_are() -> None:
+    values = np.array([[5.0, 0.5], [3.0, 0.25], [5.0, 0.5]])
+    assert Candidates.listed(("a", "b"), values).block(1, 3).tolist() == values[1:].tolist()
 
 
 def test_what_is_not_searched_is_fixed() -> None:

@@ -53,7 +53,12 @@ def test_axes_may_be_arrays_and_ranges_and_nothing_else(sp500) -> None:
 
 @pytest.mark.parametrize(
     ("file", "damage"),
-    [("phases/discovery/equity.parquet", b"PAR1"), ("summary.json", b"{"), ("manifest.json", None)],
+    [
+        ("phases/discovery/equity.parquet", b"PAR1"),
+        ("phases/discovery/trials.parquet", b"PAR1"),
+        ("summary.json", b"{"),
+        ("manifest.json", None),
+    ],
 )
 def test_a_damaged_run_is_refuted_by_the_file(sp500, tmp_path, capsys, file: str, damage: bytes | None) -> None:
     run = admf_ray.walk_forward(sp500, "price_sma", {"period": [50]}, run_root=str(tmp_path))

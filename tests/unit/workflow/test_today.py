@@ -65,18 +65,18 @@ def test_orders_of_consecutive_days_lead_to_the_positions_of_the_walk_forward(sp
         said = on(sp500, bar + 1, plan(options), rules)
         here, following = row.get(int(sp500.known_at[bar])), row.get(int(sp500.known_at[bar + 1]))
         if said.state != "testing":
-            assert said.order == 0.0
+            assert said.standings[0].order == 0.0
             continue
         # On the last bar of a window the walk-forward is flat, while who trades on does not know that it is the last.
         if following is None or window[following] != window[here]:
             continue
-        assert said.position == position[here]
+        assert said.standings[0].position == position[here]
         assert said.window == window[here]
         if fill == FillPolicy.NEXT_OPEN and (following + 1 == len(window) or window[following + 1] == window[here]):
-            assert said.position + said.order == position[following]
+            assert said.standings[0].position + said.standings[0].order == position[following]
         if fill == FillPolicy.CLOSE and here > 0 and window[here - 1] == window[here]:
-            assert position[here - 1] + said.order == position[here]
-        orders += said.order != 0.0
+            assert position[here - 1] + said.standings[0].order == position[here]
+        orders += said.standings[0].order != 0.0
     assert orders >= 3
 
 
@@ -87,7 +87,7 @@ def test_between_two_tests_there_is_nothing_to_do(sp500) -> None:
     assert "after" in {one.state for one in states}
     for one in states:
         if one.state == "after":
-            assert (one.order, one.position) == (0.0, 0.0)
+            assert (one.standings[0].order, one.standings[0].position) == (0.0, 0.0)
 
 
 def test_the_state_goes_from_before_over_testing_to_the_next_window(sp500) -> None:
@@ -106,4 +106,9 @@ def test_who_knows_nothing_yet_says_so(sp500) -> None:
     with SerialExecutor() as executor:
         window = plan(PLANS["rolling"]).newest(sp500)
         said = refit(search, window, Choice("sharpe", 999), executor, lambda kind, record: None)
-    assert (said.parameters, said.target, said.since, said.order) == (None, None, None, 0.0)
+    assert (said.parameters, said.standings[0].target, said.standings[0].since, said.standings[0].order) == (
+        None,
+        None,
+        None,
+        0.0,
+    )

@@ -1,0 +1,124 @@
+"""Trials of a chunk: swept on a host, and cut down there to what is recorded of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.engine.sweep import run_chunk
+from admf_ray.optimize.objective import Choice, choose
+from admf_ray.optimize.space import Candidates
+from admf_ray.portfolio.metrics import METRICS
+
+__all__ = ["BEST", "MOST_RECORDED", "RECORDS", "Leaders", "TrialChunk", "recorded_metrics", "recording", "sweep_chunk"]
+
+RECORDS = ("all", "objective")
+"""What is recorded of trials: all metrics of all of them, or of the best `BEST` of each window only."""
+
+BEST = 1_000
+"""Trials of a window of which every metric is recorded, whatever is recorded of the others."""
+
+MOST_RECORDED = 1_000_000
+"""Trials of which every metric can be recorded."""
+
+
+def recording(record: str, trials: int) -> str:
+    """Give what is recorded of so many trials: above a million, ``objective`` whatever was asked for."""
+    return "objective" if trials > MOST_RECORDED else record
+
+
+def recorded_metrics(record: str, choice: Choice) -> tuple[str, ...]:
+    """Give the metrics that are recorded of all trials, in their order."""
+    always = {choice.objective, "sharpe", "trades"}
+    return tuple(name for name in METRICS if record == "all" or name in always)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaders:
+    """The best trials of one window that could win.
+
+    Attributes
+    ----------
+    candidates : int64 array, shape [trial]
+        Ascending.
+    metrics : float64 array, shape [trial, len(METRICS)]
+    """
+
+    candidates: npt.NDArray[np.int64]
+    metrics: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, candidates: npt.NDArray[np.int64], metrics: npt.NDArray[np.float64], choice: Choice) -> "Leaders":
+        """Give the best `BEST` of trials in the order of their candidates."""
+        best = choose(metrics, choice, BEST)
+        return cls(candidates[best], metrics[best])
+
+    @classmethod
+    def nobody(cls) -> "Leaders":
+        """Give those of no trials."""
+        return cls(np.empty(0, dtype=np.int64), np.empty((0, len(METRICS))))
+
+    def joined(self, other: "Leaders", choice: Choice) -> "Leaders":
+        """Give the best of both; in whatever order chunks are joined, the result is the same."""
+        candidates = np.concatenate([self.candidates, other.candidates])
+        order = np.argsort(candidates)
+        return Leaders.of(candidates[order], np.concatenate([self.metrics, other.metrics])[order], choice)
+
+    def within(self, first: int, stop: int) -> "Leaders":
+        """Give those of the candidates ``[first, stop)``."""
+        low, high = np.searchsorted(self.candidates, [first, stop])
+        return Leaders(self.candidates[low:high], self.metrics[low:high])
+
+    def winner(self, choice: Choice) -> tuple[int, dict[str, float]] | None:
+        """Give the winner and its metrics, None where no candidate may win; see `choose`."""
+        best = choose(self.metrics, choice)
+        if not len(best):
+            return None
+        return int(self.candidates[best[0]]), dict(zip(METRICS, self.metrics[best[0]].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class TrialChunk:
+    """What is recorded of the trials of consecutive candidates.
+
+    Attributes
+    ----------
+    first : int
+        Candidate.
+    columns : dict of str to float64 array, shape [span, candidate of the chunk]
+        Metrics of all trials.
+    leaders : list of Leaders
+        For each span, out of this chunk.
+    """
+
+    first: int
+    columns: dict[str, npt.NDArray[np.float64]]
+    leaders: list[Leaders]
+
+
+def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk:
+    """Sweep the candidates ``[chunk[0], chunk[1])``; what hosts call.
+
+    Parameters
+    ----------
+    chunk : tuple of int
+        Half-open range of candidates.
+    bundle : mapping
+        As in `admf_ray.engine.sweep.run_chunk`, and ``names``, ``factors`` and ``places`` of the `Candidates`, their
+        ``requests``, the ``choice`` and the metrics that are ``recorded`` of all.
+    """
+    first, last = chunk
+    candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
+    wanted = bundle["requests"].wanted(candidates, first, last)
+    metrics = run_chunk(candidates.block(first, last), wanted, bundle)
+    return _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
+
+
+def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, recorded: Sequence[str]) -> TrialChunk:
+    columns = {name: np.ascontiguousarray(metrics[:, :, METRICS.index(name)].T) for name in recorded}
+    numbers = np.arange(first, first + len(metrics))
+    return TrialChunk(
+        first, columns, [Leaders.of(numbers, metrics[:, span], choice) for span in range(metrics.shape[1])]
+    )

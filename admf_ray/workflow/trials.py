@@ -1,0 +1,169 @@
+"""Trials in files: a chunk each as they finish, and one table in the end."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, TrialChunk, trial_status
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.run_directory import write_whole
+from admf_ray.workflow.stored import StoredTable, parquet_writer
+
+__all__ = ["ROWS", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]
+
+ROWS = 1_000_000
+"""Of a table that are held at a time, about."""
+
+_NUMBERS = [("window", pa.int16()), ("candidate", pa.int32())]
+_ALL = [(name, pa.float64()) for name in METRICS]
+_METRICS = pa.schema([*_NUMBERS, *_ALL])
+_STATUS = ("status", pa.dictionary(pa.int8(), pa.string()))
+_SCHEMA = pa.schema([*_NUMBERS, _STATUS, ("objective", pa.float64()), *_ALL])
+
+
+def candidates_table(folder: Path, candidates: Candidates) -> StoredTable:
+    """Write one row a candidate: its number and its parameters."""
+    schema = pa.schema([("candidate", pa.int32()), *((name, pa.float64()) for name in candidates.names)])
+
+    def table(first: int, last: int) -> pa.Table:
+        numbers = np.arange(first, last, dtype=np.int32)
+        return pa.table([numbers, *candidates.block(first, last).T.copy()], schema=schema)
+
+    path = folder / "candidates.parquet"
+    write_whole(path, parquet_writer(schema, (table(*block) for block in candidates.blocks())))
+    return StoredTable(path)
+
+
+def trial_rows(
+    window: int, first: int, columns: Mapping[str, npt.NDArray[np.float64]], leaders: Leaders, choice: Choice
+) -> pa.Table:
+    """Give the trials of consecutive candidates in one window.
+
+    Parameters
+    ----------
+    window, first : int
+        The window, and the first candidate.
+    columns : mapping of str to float64 array, shape [candidate]
+        Metrics that are recorded of all trials.
+    leaders : Leaders
+        Trials of which every metric is recorded; those of other candidates are left out.
+    choice : Choice
+    """
+    scores, trades = columns[choice.objective], columns["trades"]
+    leading = leaders.within(first, first + len(scores))
+    at = leading.candidates - first
+    unknown = np.ones(len(scores), dtype=np.bool_)
+    unknown[at] = False
+
+    def of_leaders(index: int) -> pa.Array:
+        values = np.zeros(len(scores))
+        values[at] = leading.metrics[:, index]
+        return pa.array(values, mask=unknown)
+
+    status = pa.DictionaryArray.from_arrays(trial_status(scores, trades, choice), pa.array(STATUSES))
+    return pa.table(
+        [
+            np.full(len(scores), window, dtype=np.int16),
+            np.arange(first, first + len(scores), dtype=np.int32),
+            status,
+            scores,
+            *(columns[name] if name in columns else of_leaders(index) for index, name in enumerate(METRICS)),
+        ],
+        schema=_SCHEMA,
+    )
+
+
+def trials_table(path: Path, tables: Iterator[pa.Table]) -> StoredTable:
+    """Write trials that come in the order of windows and candidates."""
+    write_whole(path, parquet_writer(_SCHEMA, tables))
+    return StoredTable(path)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFiles:
+    """Chunks of trials, in files named by the first candidate: doing a chunk twice changes nothing.
+
+    A chunk has a file of the metrics that are recorded of all its trials, with a row group for each window, and one in
+    ``best`` of those of its trials that led when it was done. The first one is written last: where it is, the chunk is
+    there.
+
+    Attributes
+    ----------
+    folder : Path
+    choice : Choice
+    recorded : tuple of str
+        Metrics that are recorded of all trials.
+    """
+
+    folder: Path
+    choice: Choice
+    recorded: tuple[str, ...]
+
+    def add(self, chunk: TrialChunk, leaders: Sequence[Leaders]) -> None:
+        """Write a chunk.
+
+        Parameters
+        ----------
+        chunk : TrialChunk
+        leaders : sequence of Leaders
+            Of each window, out of all chunks so far with this one.
+        """
+        name, stop = f"{chunk.first:08d}.parquet", chunk.first + len(chunk.columns["trades"][0])
+        leading = (_leading_rows(window, one.within(chunk.first, stop)) for window, one in enumerate(leaders))
+        write_whole(self.folder / "best" / name, parquet_writer(_METRICS, [pa.concat_tables(leading)], "none"))
+        schema = pa.schema([field for field in _METRICS if field.name in ("window", "candidate", *self.recorded)])
+        numbers = np.arange(chunk.first, stop, dtype=np.int32)
+        tables = (
+            pa.table(
+                [
+                    np.full(len(numbers), window, dtype=np.int16),
+                    numbers,
+                    *(chunk.columns[name][window] for name in self.recorded),
+                ],
+                schema=schema,
+            )
+            for window in range(len(leaders))
+        )
+        write_whole(self.folder / name, parquet_writer(schema, tables, "none"))
+
+    def rows(self, leaders: Sequence[Leaders], offset: int, candidates: int) -> Iterator[pa.Table]:
+        """Put the chunks together, window after window, not much more than `ROWS` at a time.
+
+        Parameters
+        ----------
+        leaders : sequence of Leaders
+            Of each window that the chunks have.
+        offset : int
+            Number of the chunks' first window.
+        candidates : int
+        """
+        most = -(-candidates // max(1, candidates // ROWS))
+        files = [(path, pq.read_metadata(path)) for path in sorted(self.folder.glob("*.parquet"))]
+        for window, best in enumerate(leaders):
+            first, parts = 0, list[pa.Table]()
+            for path, metadata in files:
+                with pq.ParquetFile(path, metadata=metadata) as file:
+                    parts.append(file.read_row_group(window, columns=list(self.recorded), use_threads=False))
+                count = sum(map(len, parts))
+                if count >= most or first + count == candidates:
+                    columns: dict[str, npt.NDArray[np.float64]] = {
+                        name: np.concatenate([part[name].to_numpy() for part in parts]) for name in self.recorded
+                    }
+                    yield trial_rows(offset + window, first, columns, best, self.choice)
+                    first, parts = first + count, []
+
+    def remove(self) -> None:
+        """Remove the files: what was in them is in the table."""
+        shutil.rmtree(self.folder)
+
+
+def _leading_rows(window: int, leaders: Leaders) -> pa.Table:
+    count = len(leaders.candidates)
+    numbers = [np.full(count, window, dtype=np.int16), leaders.candidates.astype(np.int32)]
+    return pa.table([*numbers, *leaders.metrics.T.copy()], schema=_METRICS)

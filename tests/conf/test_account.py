@@ -164,6 +164,40 @@ def test_the_command_line_exits_2_and_leaves_nothing(
     assert list(elsewhere.iterdir()) == []
 
 
+def test_limits_come_from_the_environment_and_the_command_line_has_the_last_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAX_POSITION_PCT", "10")
+    monkeypatch.setenv("MAX_GROSS_LEVERAGE", "1.5")
+    monkeypatch.setenv("DAILY_LOSS_CUT_PCT", "2")
+    rules = compose_settings(["+experiment=backtest", "risk=balanced", "risk.halts.daily_loss=0.05"]).account
+    assert set(rules.limits) == {
+        LimitRule(Level.SYMBOL, LimitKind.MAX_POSITION, 0.1),
+        LimitRule(Level.PORTFOLIO, LimitKind.MAX_GROSS_LEVERAGE, 1.5),
+    }
+    assert rules.daily_loss == 0.05
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "MAX_GROSS_LEVERAGE",
+            "two",
+            "MAX_GROSS_LEVERAGE: 'two' is not allowed; allowed: a number for risk.limits.por",
+        ),
+        ("DAILY_LOSS_CUT_PCT", "300", "risk.halts.daily_loss: 3.0 is not allowed; allowed: less than 1"),
+    ],
+)
+def test_a_wrong_limit_in_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as refused:
+        compose_settings(["+experiment=backtest"])
+    assert message in str(refused.value)
+
+
 def profile(name: str) -> AccountRules:
     settings = compose_settings(["+experiment=backtest", f"risk={name}"])
     assert settings.risk.profile == name

@@ -35,8 +35,12 @@ def search_of(bars: Bars, rules: dict[str, float]) -> Search:
     return plan_search(bars, entry, candidates, AccountRules(**rules))
 
 
+def rows_of(search: Search) -> np.ndarray:
+    return search.rows[search.requests.wanted(search.candidates, 0, len(search.candidates))]
+
+
 def grouped(search: Search, hub: Hub, candidate: int, span: tuple[int, int], labels: np.ndarray) -> Segment:
-    rows, params = search.rows[candidate], search.candidates.values[candidate]
+    rows, params = rows_of(search)[candidate], search.candidates.values[candidate]
     return run_segment(
         search.bars, hub.matrix, search.strategy, rows, params, search.rules, search.flat, *span, labels=labels
     )
@@ -104,7 +108,7 @@ def test_the_grouped_sweep_gives_the_groups_and_metrics_of_every_segment(sp500: 
         SIZINGS[search.rules.sizing].kernel,
         hub.matrix,
         bars.session,
-        search.rows,
+        rows_of(search),
         params,
         max(search.strategy.state_size(tuple(values)) for values in params.tolist()),
         bars.history_reached(),

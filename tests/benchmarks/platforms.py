@@ -61,7 +61,6 @@ class Sets:
         return dict(zip(METRICS, run_chunk((0, len(self)), self.bundle)[:, 0].T, strict=True))
 
 
-@cache
 def crossings(rules: AccountRules) -> Sets:
     """4,950 SMA crosses on the S&P 500 daily, one span from the first bar to the last."""
     bars = load_bars("sp500", min_history_bars=0)
@@ -143,9 +142,9 @@ def two_cores(sets: Sets) -> float:
         return statistics.median(seconds(sweep) for _ in range(9))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """One peer, and the settings that both it and we can express.
+    """One peer, and the settings that both it and we can express; itself and no other, so that runs are remembered.
 
     Attributes
     ----------
@@ -239,8 +238,8 @@ PYBROKER = Comparison(
     "PyBroker",
     "run_pybroker.py",
     replace(MARKED, fill=FillPolicy.NEXT_OPEN),
-    "Whole shares, commission, filled at the next open; a buy that cannot be paid is cut by the commission of the "
-    "uncut one, at times to a share less.",
+    "Whole shares, commission, filled at the next open; it sets no commission aside, so that it buys a share more at "
+    "times and its cash falls below 0 (without commission all agree).",
     20,
 )
 

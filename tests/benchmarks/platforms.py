@@ -19,8 +19,8 @@ from admf_ray import load_bars
 from admf_ray.cluster.ray_executor import RayExecutor
 from admf_ray.core.records import Boundary, FillPolicy
 from admf_ray.engine.spec import AccountRules
-from admf_ray.engine.sweep import run_chunk
-from admf_ray.optimize import axis_values, expand_grid, plan_search
+from admf_ray.optimize import Choice, axis_values, expand_grid, plan_search
+from admf_ray.optimize.trials import sweep_chunk
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from tests.benchmarks.harness import Once, Reading, Unmeasured, row
@@ -42,7 +42,7 @@ class Sets:
     exchanged: dict[str, Any]
 
     def __len__(self) -> int:
-        return len(self.bundle["params"])
+        return len(self.bundle["places"])
 
     @property
     def units(self) -> int:
@@ -58,7 +58,7 @@ class Sets:
 
     def metrics(self) -> dict[str, Any]:
         """Our results, by name of the metric."""
-        return dict(zip(METRICS, run_chunk((0, len(self)), self.bundle)[:, 0].T, strict=True))
+        return {name: column[0] for name, column in sweep_chunk((0, len(self)), self.bundle).columns.items()}
 
 
 def crossings(rules: AccountRules) -> Sets:
@@ -68,7 +68,8 @@ def crossings(rules: AccountRules) -> Sets:
     space = {"fast": axis_values(2, 198, 2, "fast"), "slow": axis_values(4, 200, 2, "slow")}
     search = plan_search(bars, strategy, expand_grid(strategy, {}, space), rules)
     hub = search.hub()
-    averages, pairs = np.unique(search.rows[:, 0], return_inverse=True)
+    wanted = search.requests.wanted(search.candidates, 0, len(search.candidates))
+    averages, pairs = np.unique(search.rows[wanted], return_inverse=True)
     exchanged = {name: getattr(bars, name)[0] for name in ("open", "high", "low", "close", "volume")} | {
         "known_at": bars.known_at,
         "periods_per_year": bars.periods_per_year,
@@ -79,7 +80,7 @@ def crossings(rules: AccountRules) -> Sets:
         "commission": rules.commission_bps / 1e4,
         "slippage": rules.slippage_bps / 1e4,
     }
-    return Sets(search.bundle(hub, [(0, len(bars))]), exchanged)
+    return Sets(search.bundle(hub, [(0, len(bars))], Choice("sharpe", 1), METRICS), exchanged)
 
 
 def install_peers() -> None:
@@ -137,7 +138,7 @@ def two_cores(sets: Sets) -> float:
     edges = np.linspace(0, len(sets), 17).astype(int).tolist()
     with RayExecutor(workers=2) as executor:
         shared = executor.share(sets.bundle)
-        sweep = partial(executor.map, "admf_ray.engine.sweep:run_chunk", list(pairwise(edges)), shared)
+        sweep = partial(executor.map, "admf_ray.optimize.trials:sweep_chunk", list(pairwise(edges)), shared)
         sweep()
         return statistics.median(seconds(sweep) for _ in range(9))
 

@@ -1,7 +1,6 @@
 """How the cost of a bar and set moves: with workers, with bars, sets and symbols, and beside the memory's speed."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from admf_ray import Bars, load_bars
-from admf_ray._types import ChunkDone
 from admf_ray.cluster.ray_executor import RayExecutor
 from admf_ray.data import Span, WindowPlan
 from admf_ray.engine.spec import AccountRules
-from admf_ray.engine.sweep import run_chunk
-from admf_ray.optimize import axis_values, expand_grid, plan_search
+from admf_ray.optimize import Choice, axis_values, expand_grid, plan_search
+from admf_ray.optimize.trials import sweep_chunk
+from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from tests.benchmarks.harness import Once, Points, Reading, row
 
 MINUTE = 60 * 10**9
 COSTS = AccountRules(commission_bps=1.0, slippage_bps=2.0)
+CHOICE = Choice("sharpe", 1)
 STRATEGY = STRATEGIES["sma_cross"]
 FEW = {"fast": (5, 20), "slow": (50, 200)}
 MANY = {"fast": tuple(range(2, 60, 2)), "slow": tuple(range(4, 62, 2))}
@@ -36,32 +36,27 @@ def windowed() -> dict[str, Any]:
     search = plan_search(bars, STRATEGY, expand_grid(STRATEGY, {}, space), COSTS)
     year = Span(1, "y")
     windows = WindowPlan(kind="rolling", train=Span(4, "y"), test=year, step=year, gap=Span(0, "b")).cut(bars)
-    bundle = search.bundle(search.hub(), [(window.train_start, window.train_stop) for window in windows])
+    spans = [(window.train_start, window.train_stop) for window in windows]
+    bundle = search.bundle(search.hub(), spans, CHOICE, METRICS)
     return repeated(bundle, TIMES_OVER * len(search.candidates))
 
 
 def repeated(bundle: dict[str, Any], sets: int) -> dict[str, Any]:
     """Repeat the sets of a bundle until there are so many."""
-    chosen = np.arange(sets) % len(bundle["params"])
-    return bundle | {name: bundle[name][chosen] for name in ("rows", "params")}
+    return bundle | {"places": np.resize(bundle["places"], sets)}
 
 
 def mapped(bundle: dict[str, Any], workers: int) -> tuple[float, float]:
     """Seconds that warm hosts take, and the share of them that they compute."""
-    edges = np.linspace(0, len(bundle["params"]), 65).astype(int).tolist()
-    busy: dict[str, float] = defaultdict(float)
-
-    def note(done: ChunkDone) -> None:
-        busy[done.host] += done.seconds
-
+    edges = np.linspace(0, len(bundle["places"]), 65).astype(int).tolist()
     with RayExecutor(workers=workers) as executor:
         shared = executor.share(bundle)
-        function = "admf_ray.engine.sweep:run_chunk"
+        function = "admf_ray.optimize.trials:sweep_chunk"
         executor.map(function, [(first, first + 10) for first in range(0, 40 * workers, 10)], shared)
         began = time.perf_counter()
-        executor.map(function, list(pairwise(edges)), shared, note)
+        busy = sum(done.seconds for done in executor.each(function, list(pairwise(edges)), shared))
         seconds = time.perf_counter() - began
-    return seconds, sum(busy.values()) / (workers * seconds)
+    return seconds, busy / (workers * seconds)
 
 
 @cache
@@ -117,17 +112,17 @@ def bundled(bars: Bars, space: Mapping[str, Sequence[float]] = FEW) -> dict[str,
     """SMA crosses of every symbol, each with its share of the equity; whole series in one span."""
     rules = replace(COSTS, size=1.0 / len(bars.symbols))
     search = plan_search(bars, STRATEGY, expand_grid(STRATEGY, {}, space), rules)
-    return search.bundle(search.hub(), [(0, len(bars))])
+    return search.bundle(search.hub(), [(0, len(bars))], CHOICE, METRICS)
 
 
 def cost(bundle: dict[str, Any], symbols: int = 1) -> float:
     """Nanoseconds per bar, set and symbol: the fastest of as many sweeps as half a second holds, at least one."""
-    sets, bars = len(bundle["params"]), bundle["matrix"].shape[1]
-    run_chunk((0, min(sets, 2)), bundle)
+    sets, bars = len(bundle["places"]), bundle["matrix"].shape[1]
+    sweep_chunk((0, min(sets, 2)), bundle)
     taken: list[float] = []
     while sum(taken) < 0.5:
         began = time.perf_counter()
-        run_chunk((0, sets), bundle)
+        sweep_chunk((0, sets), bundle)
         taken.append(time.perf_counter() - began)
     return min(taken) / (sets * bars * symbols) * 1e9
 

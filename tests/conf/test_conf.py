@@ -118,7 +118,7 @@ WRONG = {
     "unknown key": (["+experiment=sweep", "risk.sise=1"], "risk.sise: no option is named 'sise' (did you mean size?)"),
     "added key": (
         ["+experiment=sweep", "+risk.foo=1"],
-        "risk.foo: no option is named 'foo'; allowed: lot, size, sizing",
+        "risk.foo: no option is named 'foo'; allowed: cap, exits, halts, limits, lot, minimum_trade, profile",
     ),
     "unknown parameter": (["+experiment=backtest", "strategy.params.fats=3"], "strategy.params.fats: no parameter"),
     "unknown searched": (["+experiment=sweep", "strategy.space.fats=[3]"], "strategy.space.fats: no parameter"),
@@ -205,10 +205,6 @@ WRONG = {
         "data.delimiter: 'ab' is not allowed; allowed: one",
     ),
     "two ways to name": (["+experiment=sweep", "data.symbols=[A]"], "data.symbol, data.symbols: both are given"),
-    "several symbols": (
-        ["+experiment=sweep", "data=synthetic", "data.synthetic.symbols=2"],
-        "data: 2 symbols; allowed: 1",
-    ),
     "wrong stress": (
         ["+experiment=walkforward", "windows.require_stress=maybe"],
         "windows.require_stress: 'maybe' is not allowed; allowed: 'warn' or 'enforce'",
@@ -236,8 +232,9 @@ def test_the_process_exits_2_without_a_traceback_and_leaves_nothing(tmp_path: Pa
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 2
     assert done.stdout == ""
-    assert (
-        done.stderr == "error: risk.sise: no option is named 'sise' (did you mean size?); allowed: lot, size, sizing\n"
+    assert done.stderr == (
+        "error: risk.sise: no option is named 'sise' (did you mean size?); allowed: cap, exits, halts, limits, lot, "
+        "minimum_trade, profile, rebalance, rebalance_threshold, reentry, size, sizing, volatility\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PEERS := .venv-peers
+PEERS_LOCK := tests/benchmarks/peers/requirements.lock
 PYTEST := $(BIN)/python -m pytest
 UV_VERSION := 0.13.8
 
@@ -26,12 +28,16 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Rows of peers bring .venv-peers up to date by themselves.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only "$(ONLY)")
 
 # pytest exits 5 where no test carries the marker.
-slow chaos peers: $(VENV)/test.stamp
+slow chaos: $(VENV)/test.stamp
 	$(PYTEST) -m $@ || test $$? -eq 5
+
+peers: $(VENV)/test.stamp $(PEERS)/peers.stamp
+	$(PYTEST) -m $@
 
 # The suite on every Python that is declared and installed, each in a .venv of its own.
 pythons:
@@ -63,6 +69,12 @@ $(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Other platforms, in an environment of their own: what they depend on is no business of ours.
+$(PEERS)/peers.stamp: $(PEERS_LOCK)
+	$(MAKE) VENV=$(PEERS) $(PEERS)/bin/python
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(PEERS_LOCK)
+	touch $@
+
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv==$(UV_VERSION)
@@ -70,7 +82,9 @@ lock:
 		--extra build --extra test --custom-compile-command "make lock" --output-file requirements-test.lock
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra build --constraint requirements-test.lock --custom-compile-command "make lock" --output-file requirements.lock
+	$(VENV)-lock/bin/uv pip compile $(PEERS_LOCK:.lock=.in) --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --output-file $(PEERS_LOCK)
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 """From plain values to settings, with refusals that name the option and what is allowed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,16 +19,22 @@ def allowed_options(path: Sequence[str]) -> list[str]:
 
 
 def _models(path: Sequence[str]) -> list[type[BaseModel]]:
-    models: list[type[BaseModel]] = [Settings]
+    kinds: list[Any] = [Settings]
     for name in path:
-        models = [model for parent in models for model in _sections(parent, name)]
-    return models
+        kinds = [below for kind in kinds for below in _below(kind, name)]
+    return [kind for kind in kinds if _is_model(kind)]
 
 
-def _sections(parent: type[BaseModel], name: str) -> list[type[BaseModel]]:
-    annotation = parent.model_fields[name].annotation if name in parent.model_fields else None
-    choices = getattr(annotation, "__args__", (annotation,))
-    return [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
+def _below(kind: Any, name: str) -> Sequence[Any]:
+    """Give what may stand below a name: of a section its field, of a mapping its values."""
+    if get_origin(kind) is Mapping:
+        return get_args(kind)[1:]
+    annotation = kind.model_fields[name].annotation if _is_model(kind) and name in kind.model_fields else None
+    return (annotation,) if get_origin(annotation) is Mapping else get_args(annotation) or (annotation,)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _misplaced_bools(values: object, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -77,6 +83,10 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     if location[:2] == ["strategy", "space"]:
         allowed = "a number, a list of numbers, or low, high and step"
         return ".".join(location[:3]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
+    if location[:3] == ["risk", "limits", "symbol"] and len(location) > 4:
+        return ".".join(
+            location[:4]
+        ), f"{detail['input']!r} is not allowed; allowed: numbers from 0 on, by symbol or one"
     path = ".".join(location)
     if detail["type"] == "extra_forbidden":
         return path, unknown_name("option", location[-1], allowed_options(location[:-1]))
@@ -85,6 +95,8 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     if detail["type"].startswith("union_tag"):
         kinds = ["rolling", "anchored", "expanding", "split"]
         return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
+    if detail["type"] == "model_type":
+        return path, f"{detail['input']!r} is not allowed; allowed below it: {', '.join(allowed_options(location))}"
     if detail["type"] == "tuple_type":
         return path, f"{detail['input']!r} is not allowed; allowed: a list in brackets: [a,b]"
     allowed = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")

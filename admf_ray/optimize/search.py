@@ -227,6 +227,7 @@ def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]
     for name, (where, text) in asked.items():
         try:
             found[name] = tuple(Key.parse(text).bind(symbol) for symbol in bars.symbols)
+            check_plan(bars, plan_keys(bars.symbols, found[name]))
         except AdmfError as error:
             raise ConfigError(f"{where}: {error}") from None
     return found

@@ -3,7 +3,14 @@
 import argparse
 import sys
 
-from tests.benchmarks import engine, indicators, launching, loading  # noqa: F401  (they register their rows)
+from tests.benchmarks import (  # noqa: F401  (they register their rows)
+    engine,
+    indicators,
+    launching,
+    loading,
+    platforms,
+    scaling,
+)
 from tests.benchmarks.harness import run_rows
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from admf_ray.core.bars import FIELDS
@@ -45,6 +45,11 @@ def value_at_end(panel: Panel, rules: AccountRules, found: Simulated) -> float:
         if len(known):
             value = value + position * known[-1] * rules.instruments.get(name, Instrument()).multiplier
     return value
+
+
+def assume_no_dust(*found: Simulated) -> None:
+    """Leave out what the last cent bought at the bottom of the floats, where halves are rounded."""
+    assume(all((np.abs(one.fills["quantity"]) > 1e-290).all() for one in found))
 
 
 def check_equal(case: Case, span: tuple[float, float]) -> None:
@@ -169,6 +174,7 @@ def test_more_cash_is_the_same_account_at_a_larger_scale(case: Case, factor: flo
     )
     more = replace(rules, cash=rules.cash * factor, minimum_trade=rules.minimum_trade * factor)
     small, large = simulated(case.panel, rules), simulated(case.panel, more)
+    assume_no_dust(small, large)
     assert (large.equity == small.equity * factor).all()
     assert (large.position == small.position * factor).all()
 
@@ -198,6 +204,7 @@ def test_other_unit_of_price_leaves_money_as_it_is(case: Case, factor: float) ->
     )
     before = simulated(case.panel, rules)
     after = simulated(replace(case.panel, bars=replace(bars, **fields), atr=atr), split)
+    assume_no_dust(before, after)
     assert (after.equity == before.equity).all()
     assert (after.position * factor == before.position).all()
     assert (after.fills["cash"] == before.fills["cash"]).all()

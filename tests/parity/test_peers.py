@@ -1,0 +1,46 @@
+"""Other platforms trade as ours does, set by set, wherever both can express the settings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from admf_ray.core.records import FillPolicy
+from admf_ray.engine.spec import AccountRules
+from tests.benchmarks.platforms import COSTS, MARKED, PEERS, crossings, run_peer
+
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.skipif(not PEERS.is_file(), reason=".venv-peers is not there: make peers builds it"),
+]
+
+
+@pytest.mark.parametrize("engine", ["numba", "rust"])
+@pytest.mark.parametrize("rules", [COSTS, replace(COSTS, lot=0.0), AccountRules(fill=FillPolicy.CLOSE)])
+def test_vectorbt_agrees_on_every_set(rules: AccountRules, engine: str) -> None:
+    sets = crossings(rules)
+    theirs, ours = run_peer("sweep_vectorbt.py", sets.exchanged | {"engine": engine, "block": 150}), sets.metrics()
+    assert len(theirs["trades"]) == 4_950
+    np.testing.assert_array_equal(theirs["trades"], ours["trades"])
+    for name in ("total_return", "sharpe", "max_drawdown"):
+        np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("script", "rules"),
+    [
+        ("optimize_backtesting.py", MARKED),
+        ("run_backtrader.py", MARKED),
+        ("run_pybroker.py", replace(MARKED, fill=FillPolicy.NEXT_OPEN, commission_bps=0.0)),
+    ],
+)
+def test_a_sample_agrees_where_no_order_is_left_on_the_last_bar(script: str, rules: AccountRules) -> None:
+    sets = crossings(rules)
+    theirs, chosen = run_peer(script, sets.sampled(20)), sets.indices(20)
+    fast, slow = (sets.exchanged["averages"][part] for part in sets.exchanged["pairs"][chosen].T)
+    settled = (fast[:, -1] > slow[:, -1]) == (fast[:, -2] > slow[:, -2])
+    assert settled.sum() >= 15
+    ours = {name: values[chosen][settled] for name, values in sets.metrics().items()}
+    np.testing.assert_allclose(theirs["total_return"][settled], ours["total_return"], rtol=1e-9)
+    if "trades" in theirs:
+        np.testing.assert_array_equal(theirs["trades"][settled], ours["trades"])

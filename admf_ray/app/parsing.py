@@ -70,6 +70,9 @@ def parse_settings(values: Mapping[str, Any]) -> Settings:
         # A union reports every member that does not match: the first says enough.
         lines: dict[str, str] = {}
         for detail in error.errors():
+            if detail["type"] == "float_type" and isinstance(detail["input"], Mapping):
+                # Numbers by name stand where one number may: what is wrong with them is told by name.
+                continue
             path, wording = _wording(detail)
             lines.setdefault(path, f"{path}: {wording}")
         raise ConfigError("\n".join(lines.values())) from None
@@ -84,9 +87,7 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
         allowed = "a number, a list of numbers, or low, high and step"
         return ".".join(location[:3]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
     if location[:3] == ["risk", "limits", "symbol"] and len(location) > 4:
-        return ".".join(
-            location[:4]
-        ), f"{detail['input']!r} is not allowed; allowed: numbers from 0 on, by symbol or one"
+        del location[4]
     path = ".".join(location)
     if detail["type"] == "extra_forbidden":
         return path, unknown_name("option", location[-1], allowed_options(location[:-1]))
@@ -95,9 +96,12 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     if detail["type"].startswith("union_tag"):
         kinds = ["rolling", "anchored", "expanding", "split"]
         return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
+    return path, f"{detail['input']!r} is not allowed; allowed{_allowed(detail, location)}"
+
+
+def _allowed(detail: ErrorDetails, location: Sequence[str]) -> str:
     if detail["type"] == "model_type":
-        return path, f"{detail['input']!r} is not allowed; allowed below it: {', '.join(allowed_options(location))}"
+        return f" below it: {', '.join(allowed_options(location))}"
     if detail["type"] == "tuple_type":
-        return path, f"{detail['input']!r} is not allowed; allowed: a list in brackets: [a,b]"
-    allowed = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
-    return path, f"{detail['input']!r} is not allowed; allowed: {allowed}"
+        return ": a list in brackets: [a,b]"
+    return f": {detail['msg'].removeprefix('Input should be ').removeprefix('Input should ')}"

@@ -111,12 +111,16 @@ def sign(value: float) -> int:
     return (value > 0) - (value < 0)
 
 
+def on_tick(price: float, tick: float) -> bool:
+    return tick == 0 or abs(price / tick - round(price / tick)) <= 1e-9
+
+
 def floor_tick(price: float, tick: float) -> float:
-    return price if tick == 0 else math.floor(price / tick + 1e-9) * tick
+    return price if on_tick(price, tick) else math.floor(price / tick) * tick
 
 
 def ceil_tick(price: float, tick: float) -> float:
-    return price if tick == 0 else math.ceil(price / tick - 1e-9) * tick
+    return price if on_tick(price, tick) else math.ceil(price / tick) * tick
 
 
 def lots(quantity: float, lot: float) -> float:

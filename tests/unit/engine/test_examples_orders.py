@@ -220,7 +220,6 @@ def test_a_tick_of_a_tenth_holds_prices_that_are_on_it_but_for_rounding() -> Non
     assert found.fills["price"].tolist() == pytest.approx([100, 100.3], rel=1e-14)
 
 
-@pytest.mark.xfail(reason="1003 x 0.1 is 100.30000000000001: better than the price by its last bit", strict=True)
 def test_a_price_on_its_tick_is_not_rounded_in_favour_of_the_order() -> None:
     tick = {"A": Instrument(tick=0.1)}
     sold = simulated(bars_of([100, 100, 100.3]), [1.0, 0.0, 0.0], instruments=tick)

@@ -101,7 +101,6 @@ def test_a_wrong_limit_of_a_symbol_is_named_with_what_is_allowed(option: str, me
     assert str(refused.value) == message
 
 
-@pytest.mark.xfail(reason="says that no option is allowed", strict=True)
 def test_an_unknown_option_of_an_instrument_is_named_with_those_that_are_allowed() -> None:
     with pytest.raises(ConfigError, match=r"'tik' \(did you mean tick\?\); allowed: currency, lot, multiplier"):
         settings_of("instruments.SPX.tik=0.1")
@@ -149,10 +148,9 @@ def test_an_account_that_fits_the_data_is_taken(option: str) -> None:
             ["data=synthetic", "data.synthetic.symbols=2", "+instruments.S1={currency:EUR}"],
             "instruments: one account holds several currencies (S0 USD, S1 EUR); allowed: one for all symbols",
         ),
-        pytest.param(
+        (
             ['risk.exits.atr="atrr(high,low,close,14)"', "risk.exits.stop_loss.atr=2"],
             "risk.exits.atr: no indicator is named 'atrr' (did you mean atr?)",
-            marks=pytest.mark.xfail(reason="does not name the option", strict=True),
         ),
     ],
 )

@@ -43,6 +43,8 @@ WRONG = {
     "risk.limits.strategy.max_exposure=-1": f"risk.limits.strategy.max_exposure: -1 {NUMBER_FROM}",
     "risk.limits.strategy.max_open_positions=1.5": "max_open_positions: 1.5 is not allowed; allowed: a valid integer",
     "risk.limits.symbol.max_open_positions=1": "'max_open_positions' (did you mean max_position?); allowed: max_expo",
+    "risk.limits.symbol.max_position=-1": "risk.limits.symbol.max_position: -1 is not allowed; allowed: numbers from 0",
+    "risk.limits.symbol.max_position.SPX=-1": "max_position: {'SPX': -1} is not allowed; allowed: numbers from 0 on, by",
     "risk.halts.max_drawdown=0": f"risk.halts.max_drawdown: 0 {NUMBER_ABOVE}",
     "risk.halts.max_drawdown=1": "risk.halts.max_drawdown: 1 is not allowed; allowed: less than 1",
     "risk.halts.daily_loss=3": "risk.halts.daily_loss: 3 is not allowed; allowed: less than 1",
@@ -85,19 +87,6 @@ def test_a_wrong_option_is_named_with_what_is_allowed(option: str, message: str)
         settings_of(option)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ("risk.limits.symbol.max_position=-1", f"risk.limits.symbol.max_position: -1 {NUMBER_FROM}"),
-        ("risk.limits.symbol.max_position.SPX=-1", f"risk.limits.symbol.max_position.SPX: -1 {NUMBER_FROM}"),
-    ],
-)
-def test_a_wrong_limit_of_a_symbol_is_named_with_what_is_allowed(option: str, message: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        settings_of(option)
-    assert str(refused.value) == message
 
 
 def test_an_unknown_option_of_an_instrument_is_named_with_those_that_are_allowed() -> None:

@@ -16,7 +16,7 @@ def account_of(case: Case) -> reference.Account:
     )
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=300)
 @given(cases())
 def test_the_account_stays_finite(case: Case) -> None:
     account = account_of(case)

@@ -180,8 +180,7 @@ ACCOUNT = np.dtype(
         ("cash", "f8"),
         ("equity", "f8"),  # at the newest close
         ("peak", "f8"),  # highest equity so far, the initial one included
-        ("trough", "f8"),  # lowest equity since that peak
-        ("drawdown", "f8"),  # worst equity / peak - 1 of earlier peaks
+        ("drawdown", "f8"),  # worst equity / peak - 1 so far
         ("sum_returns", "f8"),
         ("sum_squares", "f8"),
         ("sum_negative_squares", "f8"),  # of returns in excess of the risk-free rate

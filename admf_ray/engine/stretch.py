@@ -11,7 +11,7 @@ from admf_ray.core.records import AccountKind, DistanceKind
 from admf_ray.portfolio.account import accrue, borrowing_cost
 from admf_ray.portfolio.metrics import Sums, observe, observe_flat
 from admf_ray.risk.exits import profit_level, stop_level, trail_level
-from admf_ray.risk.halts import halt_guard
+from admf_ray.risk.halts import halted_share
 
 __all__ = ["flat_stretch", "guarded_stretch", "held_stretch", "is_new"]
 
@@ -92,9 +92,9 @@ def guarded_stretch(
     exits: Any,
     general: Any,
 ) -> Any:
-    """Run through bars up to the first that may trigger an exit, a halt or a margin call; else as `held_stretch`.
+    """Run through bars up to the first that triggers an exit, a halt or a margin call; else as `held_stretch`.
 
-    Halts and margin calls are guarded by products, a little early: the bar that stops the stretch is decided exactly.
+    What triggers is decided by the bar that comes after the stretch; a margin call is guarded a little early.
     """
     emitted = holding.target
     quantity = holding.quantity
@@ -120,16 +120,16 @@ def guarded_stretch(
             last_held = rules.time_stop - 1
     carries = False
     counts_sessions = False
-    drawdown_guard = 0.0
-    loss_guard = 0.0
+    drawdown_share = 0.0
+    loss_share = 0.0
     margin_guard = 0.0
     halt_peak = account.halt_peak
     session_equity = account.session_equity
     if general is not None:
         carries = rules.interest != 0.0 or rules.loan_rate != 0.0 or rules.borrow_rate != 0.0
         counts_sessions = rules.daily_loss > 0.0
-        drawdown_guard = halt_guard(rules.max_drawdown)
-        loss_guard = halt_guard(rules.daily_loss)
+        drawdown_share = halted_share(rules.max_drawdown)
+        loss_share = halted_share(rules.daily_loss)
         if rules.account != _CASH_ACCOUNT:
             margin_guard = rules.margin_requirement * abs(quantity) * multiplier * _CAREFUL
     t = start
@@ -162,7 +162,7 @@ def guarded_stretch(
             if counts_sessions and session[t] != session[t - 1]:
                 session_equity = sums.equity
             halt_peak = max(halt_peak, equity)
-            if equity <= halt_peak * drawdown_guard or equity <= session_equity * loss_guard:
+            if equity <= halt_peak * drawdown_share or equity <= session_equity * loss_share:
                 break
             if equity <= now * margin_guard:
                 break

@@ -27,7 +27,6 @@ def open_account(account: Any, holdings: npt.NDArray[Any], template: npt.NDArray
     account.cash = cash
     account.equity = cash
     account.peak = cash
-    account.trough = cash
     account.drawdown = 0.0
     account.sum_returns = 0.0
     account.sum_squares = 0.0

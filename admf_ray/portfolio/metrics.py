@@ -45,7 +45,6 @@ class Sums(NamedTuple):
 
     equity: float
     peak: float
-    trough: float
     drawdown: float
     returns: float
     squares: float
@@ -60,7 +59,6 @@ def load_sums(account: Any) -> Sums:
     return Sums(
         account.equity,
         account.peak,
-        account.trough,
         account.drawdown,
         account.sum_returns,
         account.sum_squares,
@@ -75,7 +73,6 @@ def store_sums(account: Any, sums: Sums) -> None:
     """Put the sums back into an account."""
     account.equity = sums.equity
     account.peak = sums.peak
-    account.trough = sums.trough
     account.drawdown = sums.drawdown
     account.sum_returns = sums.returns
     account.sum_squares = sums.squares
@@ -103,19 +100,11 @@ def observe(sums: Sums, equity: float, exposed: bool, risk_free: float) -> Sums:
     """
     change = equity / sums.equity - 1.0 if sums.equity > 0.0 else 0.0
     below = min(change - risk_free, 0.0)
-    peak, trough, drawdown = sums.peak, sums.trough, sums.drawdown
-    if equity > peak:
-        # Rounding is monotone: the lowest equity of a peak has the lowest equity / peak - 1, and one division does.
-        drawdown = min(drawdown, trough / peak - 1.0)
-        peak = equity
-        trough = equity
-    else:
-        trough = min(trough, equity)
+    peak = max(sums.peak, equity)
     return Sums(
         equity,
         peak,
-        trough,
-        drawdown,
+        min(sums.drawdown, equity / peak - 1.0),
         sums.returns + change,
         sums.squares + change * change,
         sums.negative_squares + below * below,
@@ -135,7 +124,6 @@ def observe_flat(sums: Sums, bars: int, risk_free: float) -> Sums:
     return Sums(
         sums.equity,
         sums.peak,
-        sums.trough,
         sums.drawdown,
         sums.returns,
         sums.squares,
@@ -230,10 +218,9 @@ def measure(account: Any, rules: Any, out: Any) -> None:
             out[5] = deviation * math.sqrt(periods)
     if account.sum_negative_squares > 0.0:
         out[1] = excess / math.sqrt(account.sum_negative_squares / bars) * math.sqrt(periods)
-    drawdown = min(account.drawdown, account.trough / account.peak - 1.0)
-    if drawdown < 0.0:
-        out[2] = out[4] / -drawdown
-    out[6] = drawdown
+    if account.drawdown < 0.0:
+        out[2] = out[4] / -account.drawdown
+    out[6] = account.drawdown
     out[7] = account.gross_profit / account.gross_loss if account.gross_loss > 0.0 else math.nan
     out[8] = account.wins / account.trades if account.trades > 0 else math.nan
     out[9] = float(account.trades)

@@ -6,7 +6,7 @@ from admf_ray.core.kernels import shared
 from admf_ray.core.records import AccountKind, Halt, Reentry
 from admf_ray.core.signs import opposes, sign
 
-__all__ = ["begin_block", "exposure_of", "follow_target", "halt_guard", "is_called", "update_halt"]
+__all__ = ["begin_block", "exposure_of", "follow_target", "halted_share", "is_called", "update_halt"]
 
 _NONE = int(Halt.NONE)
 _DRAWDOWN = int(Halt.DRAWDOWN)
@@ -23,12 +23,12 @@ def exposure_of(target: float, rules: Any) -> float:
 
 
 @shared
-def halt_guard(loss: float) -> float:
-    """Give the share of an earlier equity above which a halt at this loss is out of the question.
+def halted_share(loss: float) -> float:
+    """Give the share of an earlier equity at which an account is halted.
 
-    Multiplying is faster than the division that decides exactly; 0, where there is no such halt, still guards ruin.
+    0, where there is no such halt, still stands for ruin.
     """
-    return (1.0 - loss) * (1.0 + 1e-9) if loss > 0.0 else 0.0
+    return 1.0 - loss if loss > 0.0 else 0.0
 
 
 @shared
@@ -60,12 +60,14 @@ def update_halt(account: Any, rules: Any, equity: float, bar: int, is_new_sessio
     elif (
         account.halt != _DRAWDOWN
         and rules.max_drawdown > 0.0
-        and equity / account.halt_peak - 1.0 <= -rules.max_drawdown
+        and equity <= account.halt_peak * halted_share(rules.max_drawdown)
     ):
         account.halt = _DRAWDOWN
         account.halted_at = bar
     elif (
-        account.halt == _NONE and rules.daily_loss > 0.0 and equity / account.session_equity - 1.0 <= -rules.daily_loss
+        account.halt == _NONE
+        and rules.daily_loss > 0.0
+        and equity <= account.session_equity * halted_share(rules.daily_loss)
     ):
         account.halt = _DAILY_LOSS
     return bool(was_trading and account.halt != _NONE)

@@ -100,6 +100,11 @@ def _symbol(draw: st.DrawFn, rng: np.random.Generator, count: int, scale: float)
         # Few different prices, so that prices and levels are often equal.
         open_, close = (np.maximum(np.round(price / scale, 2), 0.01) * scale for price in (open_, close))
     wide = draw(st.sampled_from([0.0, 0.01, 0.1]))
+    if draw(st.integers(0, 3)) == 3:
+        # On decimal ticks, which floats only come near.
+        tick = 0.01 * float(f"{scale:.0e}")
+        open_, close = (np.maximum(np.round(price / tick), 1.0) * tick for price in (open_, close))
+        wide = 0.0
     high = np.maximum(open_, close) * (1 + rng.uniform(0, wide, count))
     low = np.minimum(open_, close) / (1 + rng.uniform(0, wide, count))
     missing = rng.random(count) < draw(st.sampled_from([0.0, 0.0, 0.2]))

@@ -290,8 +290,7 @@ def margin_called(account: Account) -> bool:
 
 
 def fallen(equity: float, high: float, loss: float) -> bool:
-    # An IEEE division by 0 would give infinity, which has not fallen.
-    return high != 0 and equity / high - 1.0 <= -loss
+    return equity <= high * (1.0 - loss)
 
 
 def delist(account: Account, market: Market, t: int) -> None:

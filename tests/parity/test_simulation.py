@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from admf_ray.core.bars import FIELDS
 from admf_ray.core.records import AccountKind, Boundary, DistanceKind, Level
+from admf_ray.engine.simulate import FULL
 from admf_ray.engine.spec import AccountRules, Instrument
 from tests.parity import reference
 from tests.parity.cases import Case, Panel, cases, full_book
@@ -87,6 +88,18 @@ def test_kernel_equals_the_reference(case: Case, span: tuple[float, float]) -> N
 @given(case=cases(), span=SPANS)
 def test_kernel_equals_the_reference_at_length(part: int, case: Case, span: tuple[float, float]) -> None:
     check_equal(case, span)
+
+
+@given(cases(), st.lists(st.floats(0, 1), max_size=3))
+def test_every_variant_that_can_do_it_gives_the_same_bits(case: Case, cuts: list[float]) -> None:
+    panel, rules = case.panel, case.rules
+    recorded = simulated(panel, rules)
+    smallest = rules.variant(rules.holdings(panel.bars.symbols, np.array(panel.last_bar)))
+    for variant in {smallest, FULL}:
+        found = simulated(panel, rules, variant=variant, cuts=[int(cut * len(panel.bars)) for cut in cuts])
+        for name in ("cash", "equity", "interest", "signals", "orders", "fills", "trades", "halt"):
+            assert found.account[name] == recorded.account[name], name
+        np.testing.assert_array_equal(list(found.metrics.values()), list(recorded.metrics.values()))
 
 
 @given(cases(), st.lists(st.floats(0, 1), max_size=5))

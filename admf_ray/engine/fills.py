@@ -40,7 +40,8 @@ def _trade(
     if rules.account == _CASH_ACCOUNT and quantity > 0.0:
         most = affordable(quantity, paid, account.cash, holding.lot, rules)
         if most < quantity:
-            quantity = most
+            # What costs nothing at the bottom of the floats is no position.
+            quantity = most if most * paid > 0.0 else 0.0
             limits |= _CASH
             is_cut = True
     if quantity == 0.0:

@@ -202,7 +202,7 @@ def fill(
     if rules.account == AccountKind.CASH and quantity > 0:
         affordable = payable(account, holding.lot, quantity, paid)
         if affordable < quantity:
-            quantity = affordable
+            quantity = affordable if affordable * paid > 0 else 0.0
             limits |= Limit.CASH
             holding.order = None
             if quantity == 0:

@@ -77,7 +77,8 @@ def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> l
         Chart(
             "exposure",
             "Exposure",
-            f"Quantity held at each close, and the share of the newest {rolling} that closed with a position.",
+            "Quantity held at each close (of several symbols the sum of their sizes), and the share of the newest "
+            f"{rolling} that closed with a position.",
             [
                 {
                     **_line("position", position[changes], COLOURS["benchmark"]),

@@ -215,6 +215,8 @@ def _work_table(result: RunResult) -> Table:
     rows = [["backtests", f"{summary['backtests']:,}"]]
     rows += [[f"indicators {name.replace('_', ' ')}", f"{value:,.6g}"] for name, value in summary["hub"].items()]
     rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
+    if checked := summary.get("audited"):
+        rows.append(["audit", f"{checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed"])
     if computing := result.computing():
         rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])
         hosts = result.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")

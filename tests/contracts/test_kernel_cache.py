@@ -10,16 +10,16 @@ import admf_ray
 
 SELL_AT_100 = """
 import numpy as np
-from admf_ray.core.records import RULES
+from admf_ray.core.records import HOLDING, RULES
 from admf_ray.core.kernels import compiled, records
-from admf_ray.execution.costs import fill_price
+from admf_ray.execution.costs import taker_price
 from numba import types
 
-@compiled(types.float64(records(RULES)))
-def sell(rules):
-    return fill_price(-1.0, 100.0, rules[0])
+@compiled(types.float64(records(HOLDING), records(RULES)))
+def sell(holdings, rules):
+    return taker_price(-1.0, 100.0, holdings[0], rules[0], None)
 
-print(sell(np.zeros(1, RULES)))
+print(sell(np.zeros(1, HOLDING), np.zeros(1, RULES)))
 """
 
 

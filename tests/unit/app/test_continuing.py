@@ -198,11 +198,11 @@ def test_today_is_the_winner_of_the_newest_window_at_the_last_bar(files: Path, c
         window["train_start"], window["train_stop"], window["test_start"],
     )  # fmt: skip
     held = later.equity.filter(pl.col("time") == found["as_of"])
-    assert found["position"] == held["position"][0]
+    assert found["standings"][0]["position"] == held["position"][0]
     following = later.fills.filter(pl.col("timestamp") > found["as_of"]).row(0, named=True)
     next_bar = later.equity.filter(pl.col("time") > found["as_of"])["time"][0]
     signed = following["quantity"] * (1 if following["side"] == "buy" else -1)
-    assert found["order"] == (signed if following["timestamp"] == next_bar else 0.0)
+    assert found["standings"][0]["order"] == (signed if following["timestamp"] == next_bar else 0.0)
 
 
 @pytest.mark.parametrize("fill", ["next_open", "close"])
@@ -233,16 +233,16 @@ def test_the_order_of_today_is_the_fill_of_tomorrow(files: Path, capsys, fill: s
         frame.head(decided + 1).write_csv(files / "cut.csv")
         found = today(files, capsys, f"data.path={files / 'cut.csv'}", *more)
         assert found["window"] == 13
-        assert found["order"] == row["quantity"] * (1 if row["side"] == "buy" else -1)
+        assert found["standings"][0]["order"] == row["quantity"] * (1 if row["side"] == "buy" else -1)
         # The first order of a window follows a target that may be older than its account.
-        assert row["signal_id"] == 1 or found["since"] == found["as_of"]
-        assert found["target"] == (1.0 if row["side"] == "buy" else 0.0)
+        assert row["signal_id"] == 1 or found["standings"][0]["since"] == found["as_of"]
+        assert found["standings"][0]["target"] == (1.0 if row["side"] == "buy" else 0.0)
 
 
 def test_before_the_first_test_bar_there_is_no_order_yet(files: Path, capsys) -> None:
     found = today(files, capsys, f"data.path={files / 'newer.csv'}")
     assert (found["window"], found["state"]) == (16, "before")
-    assert (found["equity"], found["position"], found["order"]) == (100_000.0, 0.0, 0.0)
+    assert (found["equity"], *(found["standings"][0][name] for name in ("position", "order"))) == (100_000.0, 0.0, 0.0)
     capsys.readouterr()
     assert (
         main(["+experiment=today", f"run={files / 'old'}", f"data.path={files / 'newer.csv'}", "cluster=serial"]) == 0
@@ -254,7 +254,7 @@ def test_before_the_first_test_bar_there_is_no_order_yet(files: Path, capsys) ->
 
 def test_today_in_cash_says_so(files: Path, capsys) -> None:
     found = today(files, capsys, "search.min_trades=999")
-    assert (found["parameters"], found["target"], found["order"]) == (None, None, 0.0)
+    assert (found["parameters"], *(found["standings"][0][name] for name in ("target", "order"))) == (None, None, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
         if settings.windows.require_stress == "enforce":
             raise ConfigError(f"{lacking}; allowed: other spans, or windows.require_stress=warn")
         found.append(lacking)
+    found += _idle_options(settings)
     if bars.adjustment == "none":
         return found
     adjusted = f"prices are adjusted ({bars.adjustment})"
@@ -145,6 +146,47 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
         found.append(f"{adjusted}: whole lots (risk.lot={settings.risk.lot:g}) are not those of the day")
     if settings.execution.commission_per_share > 0 or settings.execution.half_spread > 0:
         found.append(f"{adjusted}: commission_per_share and half_spread are not in proportion to the prices of the day")
+    return found
+
+
+def _idle_options(settings: Settings) -> list[str]:
+    """Name options that were changed and do nothing for want of another one, and a size that is hardly a volatility."""
+    risk, execution, rules = settings.risk, settings.execution, settings.account
+    by_volatility = SIZINGS[risk.sizing].by_volatility
+    found = [
+        f"{option} does nothing {without}"
+        for option, is_changed, without in (
+            ("risk.cap", risk.cap != 1.0 and not by_volatility, "without risk.sizing=volatility_target"),
+            (
+                "risk.rebalance_threshold",
+                risk.rebalance_threshold > 0.0 and not rules.rebalance,
+                "without risk.rebalance=every_bar",
+            ),
+            (
+                "risk.halts.drawdown_pause",
+                rules.drawdown_pause > 0 and rules.max_drawdown == 0.0,
+                "without risk.halts.max_drawdown",
+            ),
+            (
+                "execution.offset",
+                execution.offset > 0.0 and execution.order == "market",
+                "without execution.order=limit or stop",
+            ),
+            (
+                "execution.borrow_rate",
+                execution.borrow_rate > 0.0 and not execution.allow_short,
+                "without execution.allow_short",
+            ),
+            (
+                "execution.loan_rate",
+                execution.loan_rate > 0.0 and execution.account == "cash",
+                "without execution.account=margin",
+            ),
+        )
+        if is_changed
+    ]
+    if by_volatility and risk.size >= 1.0:
+        found.append(f"risk.size={risk.size:g} is a volatility of {risk.size:.0%} a year: risk.cap binds nearly always")
     return found
 
 

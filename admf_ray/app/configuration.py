@@ -1,5 +1,6 @@
 """Composing the configuration with Hydra, and writing configurations that compose again."""
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,9 +36,9 @@ __all__ = [
 ]
 
 _VARIABLES = {
-    "MAX_POSITION_PCT": ("risk.limits.symbol.max_position", 0.01),
-    "MAX_GROSS_LEVERAGE": ("risk.limits.portfolio.max_gross_leverage", 1.0),
-    "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 0.01),
+    "MAX_POSITION_PCT": ("risk.limits.symbol.max_position", 100.0, math.inf),
+    "MAX_GROSS_LEVERAGE": ("risk.limits.portfolio.max_gross_leverage", 1.0, math.inf),
+    "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 100.0, 100.0),
 }
 _FREE = ("strategy.params", "strategy.space")
 _OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "hub", "logging", "report")
@@ -110,12 +111,18 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
 def _environment() -> list[str]:
     """Give the options that environment variables set; options of the command line come after them."""
     found = []
-    for variable, (option, unit) in _VARIABLES.items():
+    for variable, (option, unit, bound) in _VARIABLES.items():
         if text := os.environ.get(variable):
             try:
-                found.append(f"{option}={float(text) * unit!r}")
+                value = float(text)
             except ValueError:
-                raise ConfigError(f"{variable}: '{text}' is not allowed; allowed: a number for {option}") from None
+                value = math.nan
+            if not 0.0 < value < bound:
+                below = f" and below {bound:g}" if bound < math.inf else ""
+                raise ConfigError(
+                    f"{variable}: '{text}' is not allowed; allowed: a number above 0{below}, for {option}"
+                )
+            found.append(f"{option}={value / unit!r}")
     return found
 
 
@@ -165,7 +172,8 @@ def _continued(run: Path) -> str:
     manifest = read_json(run / "manifest.json")
     if values["data"]["path"] is not None and values["data"]["symbol"] is None and values["data"]["symbols"] is None:
         # A newer file may have another name, which is not that of what it holds.
-        values["data"]["symbol"] = manifest["data"]["symbols"][0]
+        symbols = manifest["data"]["symbols"]
+        values["data"] |= {"symbol": symbols[0]} if len(symbols) == 1 else {"symbols": symbols}
     values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs"}
     values["plugins"] = [str(run / "plugins" / f"{name}.py") for name in manifest["plugins"]]
     return _with_defaults(_ANEW, values)

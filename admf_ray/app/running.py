@@ -117,8 +117,11 @@ def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequ
     counted = causes(found.tables)
     multipliers = {name: known.multiplier for name, known in settings.instruments.items()}
     found.summary.update({"account": {**dict(settings.portfolio), "multipliers": multipliers}, "data": _data(bars)})
-    found.summary.update({"warnings": list(warnings), "causes": counted})
-    for line in (*warnings, *found.summary["data"]["repairs"], *map(cause_line, counted)):
+    said = list(warnings)
+    if found.summary.get("benchmark", {}).get("trades") == 0.0:
+        said.append("buy and hold bought nothing: a lot of some symbol costs more than its share of portfolio.cash")
+    found.summary.update({"warnings": said, "causes": counted})
+    for line in (*said, *found.summary["data"]["repairs"], *map(cause_line, counted)):
         LOGGER.warning("%s", line)
 
 

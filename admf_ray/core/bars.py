@@ -158,7 +158,8 @@ class Bars:
         """
         there = ~np.isnan(self.close)
         last = len(self) - 1 - np.argmax(there[:, ::-1], axis=1)
-        is_gone = there.any(axis=1) & (self.session[last] <= self.session[-1] - _DELISTED_SESSIONS)
+        newest = np.unique(self.session)[-_DELISTED_SESSIONS:]
+        is_gone = there.any(axis=1) & (self.session[last] < newest[0]) & (len(newest) == _DELISTED_SESSIONS)
         return np.where(is_gone, last, NEVER).astype(np.int64)
 
     def past_fingerprint(self) -> str:

@@ -145,6 +145,8 @@ def print_today(console: Console, strategy: str, today: Today) -> None:
         "testing": f"{today.equity:,.2f}, begun with the test on {day_text(today.test_start)}",
         "after": f"{today.equity:,.2f}: the test of this window is over, the next window has not begun",
     }[today.state]
+    if today.halt != "none":
+        account += f"; halted ({today.halt.replace('_', ' ')}): nothing is entered"
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, text in (
         ("as of", f"{when}, {closed}"),
@@ -171,7 +173,12 @@ def _standing_lines(today: Today, standing: Standing) -> list[tuple[str, str]]:
             fills = f"by a {standing.kind} order at {standing.price:,.2f}"
         value = f"about {units * standing.close:,.2f}"
         after = standing.position + (standing.order if today.fill == "next_open" else 0.0)
-        order = f"{side} {units:g} {standing.symbol} {fills}, {value}; then {after:g} held"
+        then = "then" if standing.price is None else "if it fills,"
+        order = f"{side} {units:g} {standing.symbol} {fills}, {value}; {then} {after:g} held"
+    if standing.waiting:
+        order += f"; {standing.waiting:+g} wait for the volume of the next close"
+    if standing.is_blocked:
+        order += "; after an exit or a halt, entered again once the target has been 0 or of the other sign"
     of = f" {standing.symbol}" if len(today.standings) > 1 else ""
     return [(f"target{of}", target), (f"order{of}", order)]
 

@@ -1,4 +1,4 @@
-"""Limits on positions, at the level of the portfolio, the strategy and the symbol (SEMANTICS 4)."""
+"""Limits on positions, at the level of the portfolio, the strategy and the symbol (SEMANTICS 3, step 6)."""
 
 import math
 from typing import Any

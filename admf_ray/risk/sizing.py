@@ -1,4 +1,4 @@
-"""From a target to a desired quantity (SEMANTICS 4)."""
+"""From a target to a desired quantity (SEMANTICS 3, step 6)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -56,28 +56,28 @@ SIZINGS: Registry[SizingRule] = Registry("sizing")
 
 
 @compiled(SIZING)
-def _fixed_quantity(target: float, size: float, close: float, equity: float) -> float:
+def _fixed_quantity(target: float, size: float, unit: float, equity: float) -> float:
     return target * size
 
 
 @compiled(SIZING)
-def _fixed_cash(target: float, size: float, close: float, equity: float) -> float:
-    return target * size / close
+def _fixed_cash(target: float, size: float, unit: float, equity: float) -> float:
+    return target * size / unit
 
 
 @compiled(SIZING)
-def _percent_equity(target: float, size: float, close: float, equity: float) -> float:
-    return target * size * equity / close
+def _percent_equity(target: float, size: float, unit: float, equity: float) -> float:
+    return target * size * equity / unit
 
 
 SIZINGS.add(SizingRule(name="fixed_quantity", kernel=_fixed_quantity, source="target x size"))
-SIZINGS.add(SizingRule(name="fixed_cash", kernel=_fixed_cash, source="target x size / close"))
-SIZINGS.add(SizingRule(name="percent_equity", kernel=_percent_equity, source="target x size x equity / close"))
+SIZINGS.add(SizingRule(name="fixed_cash", kernel=_fixed_cash, source="target x size / unit"))
+SIZINGS.add(SizingRule(name="percent_equity", kernel=_percent_equity, source="target x size x equity / unit"))
 SIZINGS.add(
     SizingRule(
         name="volatility_target",
         kernel=_percent_equity,
-        source="target x min(cap, size / volatility) x equity / close; Moreira and Muir, Journal of Finance 72 (2017)",
+        source="target x min(cap, size / volatility) x equity / unit; Moreira and Muir, Journal of Finance 72 (2017)",
         by_volatility=True,
     )
 )

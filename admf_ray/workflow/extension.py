@@ -78,7 +78,7 @@ class Earlier:
         if fingerprint_frame(again) != fingerprint_frame(then):
             raise ReproductionError(
                 f"run: the earlier windows of '{self.name}' do not come out again ({name} differs): other code, "
-                "packages or machine made it; allowed: a new run"
+                "packages or machine made it, or a symbol was delisted since; allowed: a new run"
             )
 
 
@@ -126,7 +126,8 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     old = pl.col("window") < kept
     trials = run.tables.stored["trials"]
     leaders = [_leaders(trials, window) for window in range(kept)]
-    tables = {name: run.tables[name].filter(old) for name in ("windows", "equity", "fills", "trades")}
+    names = ("windows", "equity", "fills", "trades", "positions")
+    tables = {name: run.tables[name].filter(old) for name in names if name in run.tables}
     return Earlier(run.directory.name, kept, leaders, trials, tables)
 
 

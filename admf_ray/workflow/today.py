@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray._types import Executor, Observer
-from admf_ray.core.records import Boundary, OrderKind
+from admf_ray.core.records import Boundary, FillPolicy, Halt, OrderKind
 from admf_ray.data import Window
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import Choice, Search, recorded_metrics
@@ -35,6 +35,10 @@ class Standing:
     order : float
         Signed quantity to trade, 0 for none; a buy is cut to the cash when it fills. Filled at the close, it is in
         ``position`` already.
+    waiting : float
+        What the volume left of an order that fills at closes.
+    is_blocked : bool
+        Whether the target has to be 0 or of the other sign first, after an exit or a halt.
     kind : {"market", "limit", "stop"}
         Of the order.
     price : float or None
@@ -47,6 +51,8 @@ class Standing:
     since: int | None = None
     position: float = 0.0
     order: float = 0.0
+    waiting: float = 0.0
+    is_blocked: bool = False
     kind: str = "market"
     price: float | None = None
 
@@ -74,6 +80,8 @@ class Today:
         has not begun. Only while it is traded there are orders.
     equity : float
         Of the account at the close: the one that began with the test span.
+    halt : {"none", "drawdown", "daily_loss", "ruin"}
+        Why the account does not trade.
     fill : str
         When market orders fill: ``next_open`` or ``close``.
     standings : tuple of Standing
@@ -90,6 +98,7 @@ class Today:
     as_of: int
     state: str
     equity: float
+    halt: str
     fill: str
     standings: tuple[Standing, ...]
 
@@ -117,7 +126,7 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     best = swept.leaders[0].winner(choice)
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
-    equity, parameters, train = search.rules.cash, None, None
+    equity, halt, parameters, train = search.rules.cash, "none", None, None
     standings = [Standing(symbol, _last_close(bars.close[s])) for s, symbol in enumerate(bars.symbols)]
     if best is not None:
         hub, (winner, train) = swept.hub, best
@@ -133,7 +142,11 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
             account = replace(search, rules=replace(search.rules, boundary=boundary_rule))
             segment = account.segment(hub, winner, tested.start, tested.stop)
             equity = float(segment.equity[-1])
-            standings = [_held(standing, segment, s, state == "testing") for s, standing in enumerate(standings)]
+            halt = Halt(int(segment.account["halt"])).name.lower()
+            at_close = search.rules.fill == FillPolicy.CLOSE
+            standings = [
+                _held(standing, segment, s, state == "testing", at_close) for s, standing in enumerate(standings)
+            ]
     return Today(
         window=window.index,
         train_start=boundary(bars, window.train_start),
@@ -145,12 +158,13 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
         as_of=int(bars.known_at[-1]),
         state=state,
         equity=equity,
+        halt=halt,
         fill=search.rules.fill.name.lower(),
         standings=tuple(standings),
     )
 
 
-def _held(standing: Standing, segment: Segment, symbol: int, is_traded: bool) -> Standing:
+def _held(standing: Standing, segment: Segment, symbol: int, is_traded: bool, fills_at_close: bool) -> Standing:
     """Add what an account holds and, while it is traded, the order of the last bar: waiting, or filled at its close."""
     held = replace(standing, position=float(segment.position[symbol, -1]))
     if not is_traded:
@@ -158,10 +172,18 @@ def _held(standing: Standing, segment: Segment, symbol: int, is_traded: bool) ->
     holding, fills = segment.holdings[symbol], segment.fills
     at_close = (fills["symbol"] == symbol) & (fills["bar"] == segment.stop - 1) & (fills["decided"] == fills["bar"])
     at_close &= ~np.isin(fills["reason"], PROTECTIVE)
-    order = float(holding["pending"] or fills["quantity"][at_close].sum())
+    pending = float(holding["pending"])
+    order, waiting = (float(fills["quantity"][at_close].sum()), pending) if fills_at_close else (pending, 0.0)
     kind = OrderKind(int(holding["kind"]))
-    price = float(holding["level"]) if holding["pending"] and kind != OrderKind.MARKET else None
-    return replace(held, order=order, kind=kind.name.lower() if price is not None else "market", price=price)
+    price = float(holding["level"]) if pending and kind != OrderKind.MARKET else None
+    return replace(
+        held,
+        order=order,
+        waiting=waiting,
+        is_blocked=bool(holding["blocked"]),
+        kind=kind.name.lower() if price is not None else "market",
+        price=price,
+    )
 
 
 def _last_close(close: npt.NDArray[np.float64]) -> float:

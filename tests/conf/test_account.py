@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from admf_ray.app.assemble import check_account
+from admf_ray.app.assemble import check_account, doubts
 from admf_ray.app.configuration import compose_settings
 from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
@@ -170,9 +170,13 @@ def test_limits_come_from_the_environment_and_the_command_line_has_the_last_word
         (
             "MAX_GROSS_LEVERAGE",
             "two",
-            "MAX_GROSS_LEVERAGE: 'two' is not allowed; allowed: a number for risk.limits.por",
+            "MAX_GROSS_LEVERAGE: 'two' is not allowed; allowed: a number above 0, for risk.limits.por",
         ),
-        ("DAILY_LOSS_CUT_PCT", "300", "risk.halts.daily_loss: 3.0 is not allowed; allowed: less than 1"),
+        (
+            "DAILY_LOSS_CUT_PCT",
+            "300",
+            "DAILY_LOSS_CUT_PCT: '300' is not allowed; allowed: a number above 0 and below 100",
+        ),
     ],
 )
 def test_a_wrong_limit_in_the_environment_is_named(
@@ -213,3 +217,18 @@ def test_profiles_tighten_everywhere(tighter: str, wider: str) -> None:
 def test_the_default_profile_has_neither_limits_nor_halts_nor_exits() -> None:
     rules = profile("fully_invested")
     assert rules == AccountRules(commission_bps=1.0, slippage_bps=2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["execution.offset=0.01"], "execution.offset does nothing without execution.order=limit or stop"),
+        (["execution.borrow_rate=0.1"], "execution.borrow_rate does nothing without execution.allow_short"),
+        (["risk.halts.drawdown_pause=5"], "risk.halts.drawdown_pause does nothing without risk.halts.max_drawdown"),
+        (["risk.sizing=volatility_target"], "risk.size=1 is a volatility of 100% a year: risk.cap binds nearly always"),
+        (["risk=balanced", "execution=margin"], None),
+    ],
+)
+def test_options_that_do_nothing_are_told(options: list[str], said: str | None) -> None:
+    found = doubts(compose_settings(["+experiment=backtest", *options]), BARS, [])
+    assert found == ([] if said is None else [said])

@@ -79,6 +79,28 @@ def test_a_run_that_recorded_the_objective_is_extended_as_such(files: Path) -> N
     assert {name: longer[name] for name in ("trials", "equity")} == {name: whole[name] for name in ("trials", "equity")}
 
 
+def test_a_run_of_two_symbols_is_extended_and_asked_about_with_both(files: Path, capsys) -> None:
+    whole = pl.read_csv(files / "newer.csv")
+    both = [whole.with_columns(symbol=pl.lit("A")), whole.with_columns(pl.col("open", "high", "low", "close") * 0.5)]
+    both[1] = both[1].with_columns(symbol=pl.lit("B"))
+    dates = whole["date"][EXTENDED]
+    for name, frame in (("two_newer", pl.concat(both)), ("two_older", pl.concat(both).filter(pl.col("date") < dates))):
+        frame.write_csv(files / f"{name}.csv")
+    limits = "risk.limits.symbol.max_position={A:0.5,B:0.3}"
+    recorded = [*csv(files / "two_older.csv"), *SMALL, limits, f"run_root={files}", "run_name=two"]
+    assert main(["+experiment=walkforward", *recorded]) == 0
+    command = ["+experiment=walkforward", f"run={files / 'two'}", f"data.path={files / 'two_newer.csv'}"]
+    assert main([*command, "cluster=serial", "report=none", f"run_root={files}", "run_name=two_longer"]) == 0
+    old, longer = (admf_ray.load_run(files / name) for name in ("two", "two_longer"))
+    assert set(longer.tables["positions"]["symbol"]) == {"A", "B"}
+    known = longer.tables["positions"].filter(pl.col("window") < len(old.windows))
+    assert known.equals(old.tables["positions"])
+    capsys.readouterr()
+    assert main(["+experiment=today", f"run={files / 'two'}", "cluster=serial"]) == 0
+    assert "A closed at" in (said := capsys.readouterr().out)
+    assert "target B" in said
+
+
 def test_a_truncated_last_window_is_done_anew(files: Path) -> None:
     truncated = [*csv(files / "older.csv"), *SMALL, f"run_root={files}", "windows.allow_truncated_final=true"]
     assert main(["+experiment=walkforward", *truncated, "run_name=truncated"]) == 0

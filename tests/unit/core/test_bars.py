@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from admf_ray.core.bars import Bars
+from admf_ray.core.bars import NEVER, Bars
 from admf_ray.errors import DataError
 from tests.series import DAY, daily_bars
 
@@ -67,3 +67,22 @@ def test_head_keeps_the_past_and_knows_when_the_next_bar_is_due() -> None:
     assert head.close.tolist() == [[1, 2]]
     assert head.covers_until == bars.known_at[2]
     assert bars.head(3).covers_until == bars.covers_until
+
+
+def test_a_symbol_without_a_bar_in_the_newest_five_sessions_is_delisted() -> None:
+    # Weekdays only, though sessions number all days: from Monday, day 4, to the Friday of the week after.
+    days = np.array([4, 5, 6, 7, 8, 11, 12, 13, 14, 15])
+    close = np.tile(np.arange(1.0, 11.0), (4, 1))
+    close[1, 5:] = math.nan  # none in the newest five
+    close[2, 6:] = math.nan  # one, on their first day
+    close[3] = math.nan  # none at all
+    bars = Bars(
+        symbols=("A", "B", "C", "D"),
+        known_at=days + 1,
+        session=days,
+        covers_until=20,
+        periods_per_year=252,
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), close),
+    )
+    assert bars.last_bars().tolist() == [NEVER, 4, NEVER, NEVER]
+    assert bars.head(4).last_bars().tolist() == [NEVER] * 4

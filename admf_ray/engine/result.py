@@ -16,7 +16,7 @@ from admf_ray.portfolio.trades import round_trips
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Segment", "run_segment", "run_strategy", "run_targets"]
+__all__ = ["Segment", "run_segment", "run_strategy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,6 @@ class Segment:
         At the end, with the orders that wait.
     fills : `FILL` array
     trades : `TRADE` array
-    multiplier : float64 array, shape [symbol]
-        Money a unit and point of price.
     groups : float64 array, shape [kind, group, 4]
         Sums over groups of bars; see `admf_ray.portfolio.metrics.add_to_groups`.
     """
@@ -53,7 +51,6 @@ class Segment:
     holdings: npt.NDArray[Any]
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
-    multiplier: npt.NDArray[np.float64]
     groups: npt.NDArray[np.float64]
 
     @property
@@ -117,20 +114,6 @@ def run_segment(
         Groups of bars, from 0 on, -1 for none; a return belongs to the group of its bar.
     """
     targets = run_strategy(bars, matrix, strategy, rows, params, stop)
-    return run_targets(bars, matrix, targets, rules, flat, start, stop, labels)
-
-
-def run_targets(
-    bars: Bars,
-    matrix: npt.NDArray[np.float64],
-    targets: npt.NDArray[np.float64],
-    rules: AccountRules,
-    flat: npt.NDArray[Any],
-    start: int,
-    stop: int,
-    labels: npt.NDArray[np.int64] | None = None,
-) -> Segment:
-    """Simulate given targets, shape [symbol, bar], over one span; all else as in `run_segment`."""
     symbols = len(bars.symbols)
     record = rules.record(bars.periods_per_year)
     limits = rules.limit_records(bars.symbols)
@@ -156,8 +139,7 @@ def run_targets(
             stop,
             account,
             holdings,
-            True,
-            True,
+            *RECORDED.flags,
             path,
             ledger,
             labels,
@@ -185,6 +167,5 @@ def run_targets(
         holdings=holdings,
         fills=fills,
         trades=round_trips(fills, bars, flat["multiplier"]),
-        multiplier=flat["multiplier"],
         groups=groups,
     )

@@ -69,6 +69,17 @@ class Variant(NamedTuple):
     general: bool
     recorded: bool
 
+    @property
+    def flags(self) -> tuple[bool | None, bool | None]:
+        """What kernels are given for ``exits`` and ``general``: None for what is compiled away."""
+        return self.exits or None, self.general or None
+
+    @property
+    def flag_types(self) -> tuple[Any, Any]:
+        """The numba types of `flags`."""
+        exits, general = (types.none if flag is None else types.boolean for flag in self.flags)
+        return exits, general
+
 
 PLAIN = Variant(exits=False, general=False, recorded=False)
 EXITS = Variant(exits=True, general=False, recorded=False)
@@ -408,6 +419,5 @@ _ARGUMENTS = (
 @cache
 def simulation(variant: Variant) -> Any:
     """Give the simulation of segments, compiled for one variant and cached on disk."""
-    flags = [types.boolean if is_there else types.none for is_there in variant[:2]]
     recorded = _RECORDS if variant.recorded else (types.none,) * len(_RECORDS)
-    return compiled(types.void(*_ARGUMENTS, *flags, *recorded))(_simulate)
+    return compiled(types.void(*_ARGUMENTS, *variant.flag_types, *recorded))(_simulate)

@@ -107,7 +107,6 @@ def _sweep(
 @cache
 def sweep(variant: Variant, is_grouped: bool = False) -> Any:
     """Give the sweep over many candidates and spans, compiled for one variant and cached on disk."""
-    flags = [types.boolean if is_there else types.none for is_there in (variant.exits, variant.general)]
     signature = types.void(
         types.FunctionType(STRATEGY),
         types.FunctionType(SIZING),
@@ -121,7 +120,7 @@ def sweep(variant: Variant, is_grouped: bool = False) -> Any:
         records(LIMIT, readonly=True),
         records(RULES, readonly=True),
         records(HOLDING, readonly=True),
-        *flags,
+        *variant.flag_types,
         read_only(types.int64, 2) if is_grouped else types.none,
         types.float64[:, :, ::1],
         types.float64[:, :, :, :, ::1] if is_grouped else types.none,
@@ -152,9 +151,7 @@ def run_chunk(
     entry = STRATEGIES[bundle["strategy"]]
     state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
-
     variant = Variant(*bundle["variant"])
-    flags = [True if is_there else None for is_there in (variant.exits, variant.general)]
 
     def swept(matrix: Any, rows: Any, flat: Any, part: slice) -> None:
         sweep(variant)(
@@ -170,7 +167,7 @@ def run_chunk(
             bundle["limits"],
             bundle["rules"],
             flat,
-            *flags,
+            *variant.flags,
             None,
             out[part],
             None,

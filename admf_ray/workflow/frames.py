@@ -19,10 +19,7 @@ __all__ = [
     "account_frames",
     "boundary",
     "equity_frame",
-    "fills_frame",
-    "positions_frame",
     "segment_equity_frame",
-    "trades_frame",
     "windows_frame",
 ]
 
@@ -97,13 +94,13 @@ def account_frames(bars: Bars, strategy: str, segments: Sequence[tuple[int, Segm
     strategy : str
     segments : sequence of (window, Segment)
     """
-    found = {"fills": fills_frame(bars, segments), "trades": trades_frame(bars, strategy, segments)}
+    found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, strategy, segments)}
     if len(bars.symbols) > 1:
-        found["positions"] = positions_frame(bars, segments)
+        found["positions"] = _positions_frame(bars, segments)
     return found
 
 
-def positions_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+def _positions_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a bar and symbol that was held at the bar's close.
 
     Parameters
@@ -128,7 +125,7 @@ def positions_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.D
     return pl.concat([pl.DataFrame(schema=types), *parts])
 
 
-def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+def _fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a fill.
 
     Parameters
@@ -140,7 +137,7 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
     numbered = list(segments)
     fills = np.concatenate([np.empty(0, dtype=FILL), *(segment.fills for _, segment in numbered)])
     windows = [window for window, segment in numbered for _ in segment.fills]
-    units = np.concatenate([np.empty(0), *(segment.multiplier[segment.fills["symbol"]] for _, segment in numbered)])
+    units = [segment.holdings["multiplier"][segment.fills["symbol"]] for _, segment in numbered]
     reasons = []
     for reason, limits in zip(fills["reason"].tolist(), fills["limits"].tolist(), strict=True):
         bound = limit_names(limits)
@@ -153,7 +150,7 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
             "quantity": np.abs(fills["quantity"]),
             "price": fills["price"],
             "commission": fills["commission"],
-            "position_value": fills["position"] * fills["price"] * units,
+            "position_value": fills["position"] * fills["price"] * np.concatenate([np.empty(0), *units]),
             "remaining_cash": fills["cash"],
             "order_id": fills["order"],
             "signal_id": fills["signal"],
@@ -163,7 +160,7 @@ def fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataF
     )
 
 
-def trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+def _trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a closed trade, in order of exit.
 
     The regime is -1 (unknown) without a classifier; ``strengths`` are the shares of ``strategies`` in the target, in

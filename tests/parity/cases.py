@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from admf_ray.core.bars import Bars
+from admf_ray.core.bars import NEVER, Bars
 from admf_ray.core.records import (
     AccountKind,
     Boundary,
@@ -21,9 +21,6 @@ from admf_ray.core.records import (
     TimeInForce,
 )
 from admf_ray.engine.spec import NO_DISTANCE, AccountRules, Distance, Instrument, LimitRule
-
-NEVER = 2**62
-"""Last bar of a symbol that is not delisted."""
 
 SCALES = (1e-6, 0.3, 10.0, 100.0, 2_500.0, 1e9)
 TARGETS = (

@@ -59,7 +59,6 @@ def simulate_targets(
     open_account(account[0], holdings, flat, rules.cash)
     wanted = np.atleast_2d(np.array(targets, dtype=float))
     kept = (path, ledger, labels, groups) if variant.recorded else (None,) * 4
-    flags = [True if is_there else None for is_there in variant[:2]]
     edges = [start, *sorted(cuts), stop]
     for first, last in itertools.pairwise(edges):
         simulation(variant)(
@@ -74,7 +73,7 @@ def simulate_targets(
             stop,
             account,
             holdings,
-            *flags,
+            *variant.flags,
             *kept,
         )
     metrics = np.empty(len(METRICS))

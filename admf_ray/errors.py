@@ -6,7 +6,17 @@ Errors cross process borders, so they pickle with all their attributes.
 
 from typing import Any
 
-__all__ = ["AdmfError", "CapacityError", "ChunkError", "ConfigError", "ContractError", "DataError", "ReproductionError"]
+__all__ = [
+    "AdmfError",
+    "CapacityError",
+    "ChunkError",
+    "ConfigError",
+    "ContractError",
+    "DataError",
+    "EventError",
+    "IsolationViolation",
+    "ReproductionError",
+]
 
 
 class AdmfError(Exception):
@@ -56,6 +66,14 @@ class ChunkError(AdmfError):
 
 class ContractError(AdmfError):
     """A registered kernel does not keep the contract of its family."""
+
+
+class EventError(AdmfError):
+    """A bus, a trace or a barrier that is used in a way that it refuses: closed, unfiltered, not there."""
+
+
+class IsolationViolation(AdmfError):  # noqa: N818  (the name that the design gives it)
+    """A container that speaks for another one, or reaches what is not its own."""
 
 
 class ReproductionError(AdmfError):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-CALCULATION = ["core", "indicators", "strategies", "risk", "execution", "portfolio", "engine"]
+CALCULATION = ["core", "events", "indicators", "strategies", "risk", "execution", "portfolio", "engine"]
 FORBIDDEN = [
     "ray",
     "optuna",

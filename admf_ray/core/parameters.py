@@ -1,15 +1,13 @@
 """Parameters of registered parts, and constraints between them."""
 
-import ast
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.core.expressions import Expression
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
@@ -109,24 +107,6 @@ def complete(parameters: Sequence[Parameter], given: Mapping[str, float], where:
     }
 
 
-_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.USub: operator.neg,
-    ast.Not: np.logical_not,
-    ast.And: np.logical_and,
-    ast.Or: np.logical_or,
-}
-
-
 def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
     """Say which rows obey a constraint.
 
@@ -153,40 +133,5 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
     [True, False]
     """
     rows = len(next(iter(columns.values())))
-
-    def value(node: ast.AST) -> Any:  # noqa: PLR0911  (one return for each kind of node)
-        match node:
-            case ast.Expression(body=body):
-                return value(body)
-            case ast.Name(id=name):
-                if name not in columns:
-                    raise ConfigError(f"constraint '{constraint}': {unknown_name('parameter', name, list(columns))}")
-                return columns[name]
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return number
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(operand))
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left), value(right))
-            case ast.BoolOp(op=op, values=values):
-                return reduce(_OPERATORS[type(op)], map(value, values))
-            case ast.Compare(left=left, ops=ops, comparators=comparators) if all(type(op) in _OPERATORS for op in ops):
-                terms = [value(left), *map(value, comparators)]
-                pairs = zip(ops, terms[:-1], terms[1:], strict=True)
-                return reduce(np.logical_and, (_OPERATORS[type(sign)](one, other) for sign, one, other in pairs))
-        raise ConfigError(
-            f"constraint '{constraint}' is not allowed; allowed: parameters ({', '.join(columns)}), numbers, "
-            "< <= > >= == !=, + - * /, and, or, not"
-        )
-
-    try:
-        tree = ast.parse(constraint, mode="eval")
-        with np.errstate(all="ignore"):
-            found = np.asarray(value(tree))
-    except SyntaxError as error:
-        raise ConfigError(f"constraint '{constraint}' is no expression: {error.msg}") from None
-    except ArithmeticError as error:
-        raise ConfigError(f"constraint '{constraint}' cannot be computed: {error}") from None
-    if found.dtype != bool:
-        raise ConfigError(f"constraint '{constraint}' is a number; allowed: a comparison")
+    found = Expression.parse(constraint, "constraint", list(columns), "parameter").holds_for(columns)
     return np.broadcast_to(found, (rows,))

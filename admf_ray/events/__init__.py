@@ -13,6 +13,7 @@ from admf_ray.events.filters import (
     by_type,
 )
 from admf_ray.events.isolation import LIVE, ContainerRegistry, active, current_bus
+from admf_ray.events.latency import HandlerLatency, LatencyStatistics
 from admf_ray.events.observers import BusObserver, HandlerTimer
 from admf_ray.events.payloads import (
     PAYLOADS,
@@ -38,11 +39,18 @@ from admf_ray.events.payloads import (
     TestWindow,
     TrainWindow,
 )
+from admf_ray.events.retention import Retention
+from admf_ray.events.storage import read_trace
 from admf_ray.events.subscription import ForwardingRule, Subscription
+from admf_ray.events.trace import Trace
+from admf_ray.events.trace_settings import LEVELS, PRESETS, TraceSettings, TracingConfig
+from admf_ray.events.tracing import EventTracer, attach_tracer
 
 __all__ = [
+    "LEVELS",
     "LIVE",
     "PAYLOADS",
+    "PRESETS",
     "TYPES",
     "AccessPolicy",
     "Bar",
@@ -54,13 +62,16 @@ __all__ = [
     "Event",
     "EventBus",
     "EventId",
+    "EventTracer",
     "EventType",
     "Fill",
     "Filter",
     "ForwardingRule",
+    "HandlerLatency",
     "HandlerTimer",
     "Indicator",
     "InterContainerChannel",
+    "LatencyStatistics",
     "Order",
     "OrderRejected",
     "OrderRequest",
@@ -70,17 +81,23 @@ __all__ = [
     "PositionClose",
     "PositionOpen",
     "Regime",
+    "Retention",
     "RiskBreach",
     "Signal",
     "StrategyFilter",
     "Subscription",
     "System",
     "TestWindow",
+    "Trace",
+    "TraceSettings",
+    "TracingConfig",
     "TrainWindow",
     "active",
+    "attach_tracer",
     "by_container",
     "by_strategy",
     "by_symbol",
     "by_type",
     "current_bus",
+    "read_trace",
 ]

@@ -7,7 +7,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError, EventError, IsolationViolation, first_line
@@ -15,8 +15,9 @@ from admf_ray.events.event import Event, malformation
 from admf_ray.events.filters import ContainerFilter, Filter, StrategyFilter
 from admf_ray.events.isolation import LIVE, ContainerRegistry
 from admf_ray.events.observers import BusObserver, Closing, HandlerTimer
-from admf_ray.events.payloads import PAYLOADS, TYPES, Error, EventType, Fill, Signal
-from admf_ray.events.subscription import ForwardingRule, Handler, Subscription, UnfilteredType, crossing, nobody
+from admf_ray.events.payloads import PAYLOADS, Error, EventType, Fill, Signal
+from admf_ray.events.routes import Routes
+from admf_ray.events.subscription import Entry, ForwardingRule, Handler, Subscription, UnfilteredType, crossing
 from admf_ray.logs import LOGGER
 
 __all__ = ["EventBus"]
@@ -87,9 +88,7 @@ class EventBus:
     __slots__ = (
         "__weakref__",
         "_children",
-        "_entries",
         "_errors",
-        "_forwards",
         "_idle",
         "_isolation",
         "_lock",
@@ -100,6 +99,7 @@ class EventBus:
         "_routes",
         "_subtree",
         "_timers",
+        "_told",
         "container_id",
         "failures",
         "is_closed",
@@ -139,19 +139,16 @@ class EventBus:
         self._isolation = isolation
         self._errors = errors
         self._registry = registry
-        self._children: list[weakref.ref[EventBus]] = []
+        self._children: weakref.WeakValueDictionary[str, EventBus] = weakref.WeakValueDictionary()
         self._subtree = {container_id}
         self.rules = tuple(forwards)
-        self._entries: dict[EventType, list[Subscription]] = {}
-        self._forwards: dict[EventType, list[list[Any]]] = {}
-        # Handlers and forwards of each class of payload, ready to go through. Replaced, never changed: a delivery
-        # goes on with what was there when it began.
-        self._routes: dict[type[Any], tuple[list[Any], ...]] = dict.fromkeys(TYPES, ())
+        self._told = Routes()
+        self._routes = self._told.by_payload
         self._queue: deque[Event[Any]] = deque()
         # Whoever takes the token delivers. Taking it is one atomic step and costs half of a lock.
         self._idle = [None]
-        # Held while who is told is changed, never while somebody is told or while another bus is changed.
-        self._lock = threading.RLock()
+        # Held while observers change, never while another bus is told of anything.
+        self._lock = threading.Lock()
         self._next = count(1).__next__
         self._observers: tuple[BusObserver, ...] = ()
         self._timers: tuple[HandlerTimer, ...] = ()
@@ -201,14 +198,14 @@ class EventBus:
                 self._deliver(event, entries)
             else:
                 # `_deliver` without observers, in place: calling it costs more than the loop.
-                for target_of, function, accepts, name in entries:
+                for target_of, function, accepts, about in entries:
                     target = target_of()
                     if target is not None:
                         try:
                             if accepts is None or accepts(event):
                                 function(target, event)
                         except Exception as error:
-                            self._fail(event, name, error)
+                            self._fail(event, about.handler, error)
         except BaseException:
             self._queue.clear()
             raise
@@ -240,14 +237,14 @@ class EventBus:
             finally:
                 self._idle.append(token)
 
-    def _deliver(self, event: Event[Any], entries: tuple[list[Any], ...]) -> None:
+    def _deliver(self, event: Event[Any], entries: tuple[Entry, ...]) -> None:
         for observer in self._observers:
             try:
                 observer.on_event(event)
             except Exception as error:
                 self._fail(event, f"{type(observer).__name__}.on_event", error)
         timers = self._timers
-        for target_of, function, accepts, name in entries:
+        for target_of, function, accepts, about in entries:
             target = target_of()
             if target is None:
                 continue
@@ -257,11 +254,11 @@ class EventBus:
                     continue
                 function(target, event)
             except Exception as error:
-                self._fail(event, name, error)
+                self._fail(event, about.handler, error)
             if timers:
                 taken = time.perf_counter_ns() - began
                 for timer in timers:
-                    timer.on_handled(event, name, taken)
+                    timer.on_handled(event, about.handler, taken)
 
     def receive(self, event: Event[Any]) -> None:
         """Deliver an event that a rule or a channel brings from another container."""
@@ -359,39 +356,23 @@ class EventBus:
                 f"container '{self.container_id}': {kind} subscriptions confine the {needed}, this one has {given}; "
                 f"allowed: {allowed}, alone or with others"
             )
-        subscription = Subscription(EventType(kind), handler, where)
-        with self._lock:
-            self._require_open()
-            self._entries.setdefault(subscription.type, []).append(subscription)
-            self._reroute(subscription.type)
+        self._require_open()
+        subscription = Subscription.of(EventType(kind), handler, where)
+        self._told.add(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """End a subscription; once ended it may be ended again."""
-        subscription.cancel()
-        with self._lock:
-            if subscription in self._entries.get(subscription.type, ()):
-                self._reroute(subscription.type)
+        """End a subscription: its handler is not called again, not even for an event that is just being delivered."""
+        self._told.remove(subscription)
 
     @property
     def subscriptions(self) -> list[Subscription]:
         """The live ones, by type in the order of `EventType` and then as they were made."""
-        with self._lock:
-            for kind in list(self._entries):
-                self._reroute(kind)
-            return [one for kind in EventType for one in self._entries.get(kind, ())]
+        return self._told.subscriptions()
 
     def _require_open(self) -> None:
         if self.is_closed:
             raise EventError(f"container '{self.container_id}' is closed")
-
-    def _reroute(self, kind: EventType) -> None:
-        """Make the route of a type anew, without what has ended."""
-        live = [one for one in self._entries.get(kind, ()) if one.is_live]
-        self._entries[kind] = live
-        forwards = [entry for entry in self._forwards.get(kind, ()) if entry[0]() is not None]
-        self._forwards[kind] = forwards
-        self._routes[PAYLOADS[kind]] = (*(one.entry for one in live), *forwards)
 
     # Observing
 
@@ -419,6 +400,11 @@ class EventBus:
             self._timers = tuple(one for one in self._timers if one is not observer)
 
     @property
+    def waiting(self) -> int:
+        """How many events wait for their turn."""
+        return len(self._queue)
+
+    @property
     def observers(self) -> tuple[BusObserver | HandlerTimer, ...]:
         """Who is attached, in order."""
         only_timers = (one for one in self._timers if not isinstance(one, BusObserver))
@@ -429,9 +415,16 @@ class EventBus:
     @property
     def children(self) -> list["EventBus"]:
         """The live ones, in the order in which they were made."""
-        return [child for reference in self._children if (child := reference()) is not None]
+        return list(self._children.values())
 
-    def forward(self, types: Iterable[EventType], receiver: object, function: Any, accepts: Any, name: str) -> None:
+    def forward(
+        self,
+        types: Iterable[EventType],
+        receiver: object,
+        function: Callable[[Any, Event[Any]], object],
+        accepts: Callable[[Event[Any]], bool],
+        name: str,
+    ) -> None:
         """Add an entry behind the handlers that hands events on; what rules and channels are made of.
 
         Parameters
@@ -445,17 +438,13 @@ class EventBus:
             Says which events are handed on.
         name : str
         """
-        with self._lock:
-            self._require_open()
-            for kind in types:
-                self._forwards.setdefault(kind, []).append([weakref.ref(receiver), function, accepts, name])
-                self._reroute(kind)
+        self._require_open()
+        self._told.forward(types, receiver, function, accepts, name)
 
     def _adopt(self, child: "EventBus") -> None:
         """Take in a child, and what it exchanges with this bus."""
-        with self._lock:
-            self._require_open()
-            self._children = [*(one for one in self._children if one() is not None), weakref.ref(child)]
+        self._require_open()
+        self._children[child.container_id] = child
         bus: EventBus | None = self
         while bus is not None:
             bus._subtree.add(child.container_id)
@@ -473,40 +462,38 @@ class EventBus:
         while bus is not None:
             bus._subtree.discard(child.container_id)
             bus = bus.parent
-        with self._lock:
-            self._children = [reference for reference in self._children if reference() not in {None, child}]
-            for kind, forwards in self._forwards.items():
-                self._forwards[kind] = [entry for entry in forwards if entry[0]() is not child]
-                self._reroute(kind)
+        self._children.pop(child.container_id, None)
+        self._told.drop(child)
 
     # Ending
 
     def close(self) -> None:
         """End the container: its children first, then subscriptions, then observers; what waits is dropped.
 
-        Once closed it may be closed again.
+        Once closed it may be closed again. An observer that fails to close stops nothing; its error is raised last.
         """
-        for child in self.children:
-            child.close()
+        failed = [error for child in self.children for error in _closing(child)]
         with self._lock:
             if self.is_closed:
                 return
             self.is_closed = True
-            for subscriptions in self._entries.values():
-                for subscription in subscriptions:
-                    subscription.cancel()
-            for forwards in self._forwards.values():
-                for entry in forwards:
-                    entry[0] = nobody
-            self._entries.clear()
-            self._forwards.clear()
-            self._queue.clear()
-            # Without routes every further event is refused, which costs those of live containers nothing.
-            self._routes = {}
             observers, self._observers, self._timers = self.observers, (), ()
-        for observer in observers:
-            if isinstance(observer, Closing):
-                observer.close()
+        # Without routes every further event is refused, which costs those of live containers nothing.
+        self._told.end()
+        self._queue.clear()
+        failed += [error for one in observers if isinstance(one, Closing) for error in _closing(one)]
         if self.parent is not None:
             self.parent._abandon(self)
         self._registry.remove(self)
+        if failed:
+            raise failed[0]
+
+
+def _closing(one: Closing) -> list[Exception]:
+    """Close something; give what went wrong."""
+    try:
+        one.close()
+    except Exception as error:
+        LOGGER.error("%r failed to close: %s", one, first_line(error))
+        return [error]
+    return []

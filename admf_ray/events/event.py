@@ -50,15 +50,15 @@ class Event(Generic[P_co]):
         Whose life it belongs to, such as a trade's; that of the cause where there is one.
     cause : Event, optional
         The published event that led to it.
+    causation_id : EventId, optional
+        Of the cause, where that is not at hand.
+    sequence : int, optional
+        Number on the bus of its container, which gives it when the event is published; 0 before.
 
     Attributes
     ----------
     type : EventType
         None for a payload of no known class: a bus refuses such an event.
-    causation_id : EventId or None
-        Of the cause.
-    sequence : int
-        Number on the bus of its container, given when it is published; 0 before.
 
     Examples
     --------
@@ -88,20 +88,21 @@ class Event(Generic[P_co]):
         timestamp: int | None = None,
         correlation_id: str | None = None,
         cause: "Event[Any] | None" = None,
+        causation_id: EventId | None = None,
+        sequence: int = 0,
     ) -> None:
         if cause is not None:
             timestamp = cause.timestamp if timestamp is None else timestamp
             correlation_id = correlation_id or cause.correlation_id
+            causation_id = EventId(cause.container_id, cause.sequence)
         self.type: Final[EventType] = TYPES.get(payload.__class__)  # type: ignore[assignment]
         self.payload: Final[P_co] = payload
         self.source_id: Final[str] = source_id
         self.container_id: Final[str] = container_id
         self.timestamp: Final[int] = timestamp or 0
         self.correlation_id: Final[str | None] = correlation_id
-        self.causation_id: Final[EventId | None] = (
-            None if cause is None else EventId(cause.container_id, cause.sequence)
-        )
-        self.sequence: int = 0
+        self.causation_id: Final[EventId | None] = causation_id
+        self.sequence: int = sequence
 
     @property
     def event_id(self) -> EventId:

@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError, EventError
@@ -12,7 +12,7 @@ from admf_ray.events.event import Event
 from admf_ray.events.filters import Filter
 from admf_ray.events.payloads import PAYLOADS, EventType
 
-__all__ = ["ForwardingRule", "Handler", "Subscription", "UnfilteredType", "crossing", "nobody"]
+__all__ = ["About", "Entry", "ForwardingRule", "Handler", "Subscription", "UnfilteredType", "crossing", "nobody"]
 
 Handler: TypeAlias = Callable[[Event[Any]], object]
 
@@ -78,49 +78,87 @@ def nobody() -> None:
     """Stand for a target that is gone."""
 
 
-class Subscription:
-    """A handler on a bus; it ends when its component does, when the bus is closed, or when it is cancelled.
-
-    The component behind a bound method is held weakly. A plain function has no component: it is held by this
-    subscription alone, so keep the subscription for as long as the function is to be called.
+class About(NamedTuple):
+    """What is known of an entry of a bus beside what is called.
 
     Attributes
     ----------
-    type : EventType
-    filter : Filter or None
+    type : EventType or None
+        None for forwarding, which serves several.
     handler : str
         Name of the handler.
+    filter : Filter or None
     """
 
-    __slots__ = ("__weakref__", "_function", "entry", "filter", "handler", "type")
+    type: EventType | None
+    handler: str
+    filter: Filter | None
 
-    def __init__(self, kind: EventType, handler: Handler, condition: Filter | None) -> None:
-        self.type = kind
-        self.filter = condition
-        self._function: Any = None
+
+Entry: TypeAlias = list[Any]
+"""Whom a bus tells: weak reference, function of target and event, condition or None, `About`.
+
+A list, so that ending it counts at once, also for an event that is just being delivered.
+"""
+
+
+class Subscription:
+    """A handler on a bus; it ends when its component does, when the bus is closed, or with `EventBus.unsubscribe`.
+
+    The component behind a bound method is held weakly. Anything else that can be called, such as a function, is told
+    for as long as somebody holds it, or the subscription that `EventBus.subscribe` gave.
+    """
+
+    __slots__ = ("_function", "entry")
+
+    def __init__(self, entry: Entry, function: Handler | None = None) -> None:
+        self.entry = entry
+        self._function = function
+
+    @classmethod
+    def of(cls, kind: EventType, handler: Handler, condition: Filter | None) -> "Subscription":
+        """Give the subscription of a handler that has not been called yet.
+
+        Raises
+        ------
+        EventError
+            Where the handler's component cannot be held weakly.
+        """
+        target: Any = handler
+        function: Any = type(handler).__call__
+        name = getattr(handler, "__qualname__", type(handler).__name__)
         if isinstance(handler, MethodType):
             target, function = handler.__self__, handler.__func__
-            self.handler = f"{type(target).__name__}.{function.__name__}"
-        else:
-            target, function = handler, type(handler).__call__
-            self.handler = getattr(handler, "__qualname__", type(handler).__name__)
-            self._function = handler
+            name = f"{type(target).__name__}.{function.__name__}"
         try:
             reference = weakref.ref(target)
         except TypeError:
             raise EventError(
-                f"handler {self.handler}: a {type(target).__name__} cannot be held weakly; allowed: a class without "
-                "__slots__, or with '__weakref__' among them"
+                f"handler {name}: a {type(target).__name__} cannot be held weakly; allowed: a class without __slots__, "
+                "or with '__weakref__' among them"
             ) from None
-        # What the bus goes through for every event: a list, so that ending it counts at once.
-        self.entry: list[Any] = [reference, function, condition and condition.accepts, self.handler]
+        entry = [reference, function, condition and condition.accepts, About(kind, name, condition)]
+        return cls(entry, None if isinstance(handler, MethodType) else handler)
+
+    @property
+    def type(self) -> EventType:
+        """What is subscribed to."""
+        kind: EventType = self.entry[3].type
+        return kind
+
+    @property
+    def handler(self) -> str:
+        """Name of the handler."""
+        name: str = self.entry[3].handler
+        return name
+
+    @property
+    def filter(self) -> Filter | None:
+        """What an event has to pass."""
+        condition: Filter | None = self.entry[3].filter
+        return condition
 
     @property
     def is_live(self) -> bool:
-        """Whether it would still be called."""
+        """Whether the handler would still be called."""
         return self.entry[0]() is not None
-
-    def cancel(self) -> None:
-        """End it; the handler is not called again, not even for an event that is just being delivered."""
-        self.entry[0] = nobody
-        self._function = None

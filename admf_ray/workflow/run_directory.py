@@ -2,39 +2,24 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import polars as pl
 
 from admf_ray._types import Observer
 from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError
+from admf_ray.files import write_text, write_whole
 from admf_ray.logs import plain
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
 from admf_ray.workflow.results import RunResult
 
-__all__ = ["RunDirectory", "write_text", "write_whole"]
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file under a temporary name, sync it, and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        write(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole; see `write_whole`."""
-    write_whole(path, lambda stream: stream.write(text.encode()))
+__all__ = ["RunDirectory"]
 
 
 class RunDirectory:

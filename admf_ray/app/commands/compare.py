@@ -11,7 +11,7 @@ from admf_ray.report import compare_page, print_comparison
 from admf_ray.report.comparison import Compared
 from admf_ray.workflow import load_run
 from admf_ray.workflow.performance import performance
-from admf_ray.workflow.run_directory import write_text
+from admf_ray.files import write_text
 
 __all__ = ["run"]
 

@@ -7,7 +7,7 @@ from admf_ray.logs import log_record
 from admf_ray.report import run_page
 from admf_ray.workflow import load_run
 from admf_ray.workflow.performance import performance
-from admf_ray.workflow.run_directory import write_text
+from admf_ray.files import write_text
 
 __all__ = ["run"]
 

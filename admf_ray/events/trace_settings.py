@@ -1,0 +1,269 @@
+"""What is traced of which container: levels, presets, patterns of ids, and rules that change it as it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from admf_ray.core.expressions import Expression
+from admf_ray.core.registry import unknown_name
+from admf_ray.errors import ConfigError
+from admf_ray.events.payloads import EventType
+from admf_ray.events.retention import Retention
+from admf_ray.events.storage import FORMATS
+
+__all__ = ["LEVELS", "PRESETS", "TraceRule", "TraceSettings", "TracingConfig"]
+
+_ALL = frozenset(EventType)
+_BACKENDS = ("memory", "disk")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRule:
+    """While a condition holds, other settings count.
+
+    Attributes
+    ----------
+    when : Expression
+        Over ``metrics.<name>`` and ``events.<TYPE>`` (how many there were).
+    settings : TraceSettings
+    """
+
+    when: Expression
+    settings: "TraceSettings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """What is traced of one container.
+
+    Attributes
+    ----------
+    events_to_trace : frozenset of EventType
+        Others are counted only.
+    retention : Retention
+    max_events : int or None
+        Kept in memory at most; None for the bound of the retention (`admf_ray.events.retention.BOUNDS`).
+    store_equity_curve : bool
+        Whether times and equities of PORTFOLIO events are kept, whatever the retention: 16 bytes each.
+    storage_backend : {"memory", "disk"}
+        Whether what leaves memory complete (and what is left at the end) goes to files.
+    file_format : {"jsonl", "parquet"}
+    max_file_size_mb : float
+        After which a trace goes on in another file.
+    flush_trades : int
+        Trades that may be closed before they are written.
+    latencies : bool
+        Whether handlers are timed.
+    rules : tuple of TraceRule
+        The first one whose condition holds counts.
+    """
+
+    events_to_trace: frozenset[EventType] = _ALL
+    retention: Retention = Retention.FULL
+    max_events: int | None = None
+    store_equity_curve: bool = False
+    storage_backend: str = "memory"
+    file_format: str = "jsonl"
+    max_file_size_mb: float = 64.0
+    flush_trades: int = 100
+    latencies: bool = False
+    rules: tuple[TraceRule, ...] = ()
+
+    def changed(self, options: Mapping[str, Any], where: str) -> "TraceSettings":
+        """Give settings with options changed.
+
+        Parameters
+        ----------
+        options : mapping
+            By the names of the attributes. ``events_to_trace`` takes ``"all"`` or patterns of types like
+            ``POSITION_*``, ``rules`` conditions with the options that then count. A new retention has its own bound.
+        where : str
+            Path of the options, for messages.
+
+        Raises
+        ------
+        ConfigError
+            Names the option, what it is, and what is allowed.
+        """
+        known = [one.name for one in fields(self)]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"{where}.{name}: {unknown_name('option', str(name), known)}")
+        checked = {name: _CHECKS[name](value, f"{where}.{name}") for name, value in options.items() if name != "rules"}
+        if "retention" in checked:
+            # A bound belongs to the retention that it was given with.
+            checked.setdefault("max_events", None)
+        found = replace(self, **checked)
+        rules = options.get("rules", {})
+        if not isinstance(rules, Mapping):
+            raise ConfigError(f"{where}.rules: {rules!r} is not allowed; allowed: conditions with options below each")
+        return replace(
+            found,
+            rules=(
+                *self.rules,
+                *(
+                    TraceRule(
+                        Expression.parse(str(when), f"{where}.rules"),
+                        replace(found, rules=()).changed(then, f"{where}.rules.'{when}'"),
+                    )
+                    for when, then in rules.items()
+                ),
+            ),
+        )
+
+
+def _types(value: Any, where: str) -> frozenset[EventType]:
+    if value == "all":
+        return _ALL
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigError(f"{where}: {value!r} is not allowed; allowed: all, or a list of types")
+    found: set[EventType] = set()
+    for pattern in value:
+        matching = {kind for kind in EventType if fnmatchcase(kind, str(pattern))}
+        if not matching:
+            raise ConfigError(f"{where}: {unknown_name('type of event', str(pattern), list(EventType))}")
+        found |= matching
+    return frozenset(found)
+
+
+def _one_of(allowed: Sequence[str]) -> Any:
+    def check(value: Any, where: str) -> str:
+        if value not in allowed:
+            raise ConfigError(f"{where}: {value!r} is not allowed; allowed: {', '.join(allowed)}")
+        return str(value)
+
+    return check
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where}: {value!r} is not allowed; allowed: true, false")
+    return value
+
+
+def _count(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{where}: {value!r} is not allowed; allowed: a whole number above 0")
+    return value
+
+
+def _size(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigError(f"{where}: {value!r} is not allowed; allowed: a number above 0")
+    return float(value)
+
+
+_CHECKS: dict[str, Any] = {
+    "events_to_trace": _types,
+    "retention": lambda value, where: Retention(_one_of(list(Retention))(value, where)),
+    "max_events": lambda value, where: value if value is None else _count(value, where),
+    "store_equity_curve": _flag,
+    "storage_backend": _one_of(_BACKENDS),
+    "file_format": _one_of(list(FORMATS)),
+    "max_file_size_mb": _size,
+    "flush_trades": _count,
+    "latencies": _flag,
+}
+
+_QUIET = _ALL - {EventType.BAR, EventType.INDICATOR}
+
+LEVELS: dict[str, TraceSettings] = {
+    "none": TraceSettings(retention=Retention.NONE),
+    "minimal": TraceSettings(retention=Retention.MINIMAL),
+    "metrics": TraceSettings(retention=Retention.MINIMAL, store_equity_curve=True, latencies=True),
+    "normal": TraceSettings(
+        retention=Retention.SLIDING_WINDOW, events_to_trace=_QUIET, store_equity_curve=True, latencies=True
+    ),
+    "debug": TraceSettings(retention=Retention.FULL, store_equity_curve=True, latencies=True),
+}
+"""Settings by name, from nothing to everything."""
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "development": {"level": "debug"},
+    "optimization": {
+        "level": "minimal",
+        "containers": {"best_*": {"level": "metrics", "retention": "trade_complete", "storage_backend": "disk"}},
+    },
+    "production": {
+        "level": "normal",
+        "retention": "trade_complete",
+        "storage_backend": "disk",
+        "flush_trades": 1,
+    },
+}
+"""Whole configurations by name: everything; next to nothing but for the best; every closed trade on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracingConfig:
+    """What is traced of containers whose ids match patterns; the most specific pattern counts, alone.
+
+    The most specific one has the most characters that are no wildcards; of equals, the later one.
+
+    Attributes
+    ----------
+    default : TraceSettings
+        Of containers that match none.
+    containers : mapping of str to TraceSettings
+        By pattern with ``*``, ``?`` and ``[...]``.
+
+    Examples
+    --------
+    >>> from admf_ray.events import TracingConfig
+    >>> config = TracingConfig.parse(
+    ...     {"level": "none", "containers": {"best_*": {"level": "debug"}, "best_1?": {"level": "minimal"}}}
+    ... )
+    >>> [config.settings_for(name).retention.value for name in ("a", "best_2", "best_12")]
+    ['none', 'full', 'minimal']
+    """
+
+    default: TraceSettings = LEVELS["none"]
+    containers: Mapping[str, TraceSettings] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, options: Mapping[str, Any], where: str = "tracing") -> "TracingConfig":
+        """Read plain options: ``preset`` or ``level``, options of `TraceSettings`, and the same below ``containers``.
+
+        Raises
+        ------
+        ConfigError
+            Names the option, what it is, and what is allowed.
+        """
+        given = dict(options)
+        preset = given.pop("preset", None)
+        if preset is not None:
+            if preset not in PRESETS:
+                raise ConfigError(f"{where}.preset: {unknown_name('preset', str(preset), sorted(PRESETS))}")
+            below = {**PRESETS[preset].get("containers", {}), **given.get("containers", {})}
+            given = {**PRESETS[preset], **given, "containers": below}
+        patterns = given.pop("containers", {})
+        default = _leveled(given, LEVELS["none"], where)
+        return cls(
+            default,
+            {
+                str(pattern): _leveled(below, default, f"{where}.containers.{pattern}")
+                for pattern, below in patterns.items()
+            },
+        )
+
+    def settings_for(self, container_id: str) -> TraceSettings:
+        """Give what counts for a container."""
+        found, most = self.default, -1
+        for pattern, settings in self.containers.items():
+            specific = sum(character not in "*?[]" for character in pattern)
+            if fnmatchcase(container_id, pattern) and specific >= most:
+                found, most = settings, specific
+        return found
+
+
+def _leveled(options: Mapping[str, Any], base: TraceSettings, where: str) -> TraceSettings:
+    if not isinstance(options, Mapping):
+        raise ConfigError(f"{where}: {options!r} is not allowed; allowed: options below it")
+    given = dict(options)
+    level = given.pop("level", None)
+    if level is not None:
+        if level not in LEVELS:
+            raise ConfigError(f"{where}.level: {unknown_name('level', str(level), list(LEVELS))}")
+        base = LEVELS[level]
+    return base.changed(given, where)

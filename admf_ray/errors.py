@@ -65,7 +65,7 @@ class ChunkError(AdmfError):
 
 
 class ContractError(AdmfError):
-    """A registered kernel does not keep the contract of its family."""
+    """Something does not keep the contract that it declares: a kernel, a ledger, a flow of events."""
 
 
 class EventError(AdmfError):

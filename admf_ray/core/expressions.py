@@ -143,6 +143,10 @@ allowed: fast, slow
         with np.errstate(all="ignore"):
             return np.asarray(self._evaluate(columns))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as text."""
+        return Expression.parse, (self.text, self._what)
+
     def _evaluate(self, values: Mapping[str, Any]) -> Any:
         try:
             return self._compute(values)

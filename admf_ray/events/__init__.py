@@ -1,7 +1,22 @@
 """Events: what happened in a container, who is told, and what is kept of it; no trading."""
 
+from admf_ray.events.barriers import (
+    AllOf,
+    AnyOf,
+    Barrier,
+    DataAlignment,
+    Gate,
+    Held,
+    Lockstep,
+    Ordering,
+    OrderState,
+    Timing,
+)
 from admf_ray.events.bus import EventBus
+from admf_ray.events.capture import SignalCapture
 from admf_ray.events.channel import AccessPolicy, InterContainerChannel
+from admf_ray.events.component_log import ComponentLog
+from admf_ray.events.console import ConsoleObserver
 from admf_ray.events.event import Event, EventId
 from admf_ray.events.filters import (
     ContainerFilter,
@@ -12,8 +27,10 @@ from admf_ray.events.filters import (
     by_symbol,
     by_type,
 )
+from admf_ray.events.flow import EventFlowValidator, Flow, FlowFinding
 from admf_ray.events.isolation import LIVE, ContainerRegistry, active, current_bus
 from admf_ray.events.latency import HandlerLatency, LatencyStatistics
+from admf_ray.events.memory import ContainerMemory, Retaining, container_memory, event_bytes, memory_statistics
 from admf_ray.events.observers import BusObserver, HandlerTimer
 from admf_ray.events.payloads import (
     PAYLOADS,
@@ -39,6 +56,7 @@ from admf_ray.events.payloads import (
     TestWindow,
     TrainWindow,
 )
+from admf_ray.events.replay import EventReplay
 from admf_ray.events.retention import Retention
 from admf_ray.events.storage import read_trace
 from admf_ray.events.subscription import ForwardingRule, Subscription
@@ -53,41 +71,60 @@ __all__ = [
     "PRESETS",
     "TYPES",
     "AccessPolicy",
+    "AllOf",
+    "AnyOf",
     "Bar",
+    "Barrier",
     "BusObserver",
+    "ComponentLog",
+    "ConsoleObserver",
     "ContainerFilter",
+    "ContainerMemory",
     "ContainerRegistry",
+    "DataAlignment",
     "Ensemble",
     "Error",
     "Event",
     "EventBus",
+    "EventFlowValidator",
     "EventId",
+    "EventReplay",
     "EventTracer",
     "EventType",
     "Fill",
     "Filter",
+    "Flow",
+    "FlowFinding",
     "ForwardingRule",
+    "Gate",
     "HandlerLatency",
     "HandlerTimer",
+    "Held",
     "Indicator",
     "InterContainerChannel",
     "LatencyStatistics",
+    "Lockstep",
     "Order",
     "OrderRejected",
     "OrderRequest",
+    "OrderState",
+    "Ordering",
     "Payload",
     "Phase",
     "Portfolio",
     "PositionClose",
     "PositionOpen",
     "Regime",
+    "Retaining",
     "Retention",
     "RiskBreach",
     "Signal",
+    "SignalCapture",
     "StrategyFilter",
     "Subscription",
     "System",
     "TestWindow",
+    "Timing",
     "Trace",
     "TraceSettings",
     "TracingConfig",
@@ -98,6 +135,9 @@ __all__ = [
     "by_strategy",
     "by_symbol",
     "by_type",
+    "container_memory",
     "current_bus",
+    "event_bytes",
+    "memory_statistics",
     "read_trace",
 ]

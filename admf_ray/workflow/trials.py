@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from admf_ray.files import write_whole
 from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, TrialChunk, trial_status
 from admf_ray.portfolio.metrics import METRICS
-from admf_ray.files import write_whole
 from admf_ray.workflow.stored import StoredTable, parquet_writer
 
 __all__ = ["ROWS", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]

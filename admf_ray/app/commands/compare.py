@@ -5,13 +5,13 @@ from rich.console import Console
 from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.settings import Settings
 from admf_ray.errors import ConfigError
+from admf_ray.files import write_text
 from admf_ray.fingerprint import fingerprint_value
 from admf_ray.logs import log_record
 from admf_ray.report import compare_page, print_comparison
 from admf_ray.report.comparison import Compared
 from admf_ray.workflow import load_run
 from admf_ray.workflow.performance import performance
-from admf_ray.files import write_text
 
 __all__ = ["run"]
 

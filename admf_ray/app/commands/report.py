@@ -3,11 +3,11 @@
 from rich.console import Console
 
 from admf_ray.app.settings import Settings, required_run
+from admf_ray.files import write_text
 from admf_ray.logs import log_record
 from admf_ray.report import run_page
 from admf_ray.workflow import load_run
 from admf_ray.workflow.performance import performance
-from admf_ray.files import write_text
 
 __all__ = ["run"]
 

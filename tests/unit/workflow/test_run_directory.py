@@ -9,8 +9,8 @@ import pytest
 
 import admf_ray
 from admf_ray.errors import ConfigError
-from admf_ray.launch import main
 from admf_ray.files import write_whole
+from admf_ray.launch import main
 from admf_ray.workflow.run_directory import RunDirectory
 
 SMALL = ["+experiment=walkforward", "cluster=serial", "strategy.space.fast=[10,20]", "strategy.space.slow=[50,100]"]

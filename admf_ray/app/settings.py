@@ -398,6 +398,7 @@ class Settings(_Section):
     run_name: str | None = None
     run: Path | None = None
     runs: tuple[Path, ...] = ()
+    category: Literal["kernels", "isolation"] | None = None
     instruments: Mapping[str, InstrumentSettings] = {}
     dataset: Dataset | None = None
     span: SpanSettings = SpanSettings()

@@ -5,6 +5,7 @@ import sys
 
 from tests.benchmarks import (  # noqa: F401  (they register their rows)
     engine,
+    events,
     indicators,
     launching,
     loading,

@@ -114,7 +114,7 @@ class Ensemble(NamedTuple):
 
 
 class OrderRequest(NamedTuple):
-    """A signed quantity that a portfolio wants to trade, before limits."""
+    """A signed quantity that a signal, an exit or a halt asks for, before limits."""
 
     symbol: str
     bar: int
@@ -227,7 +227,7 @@ class Phase(NamedTuple):
 
 
 class System(NamedTuple):
-    """Something about the machinery: a container that starts, an event that was held back."""
+    """Something about the machinery, such as a container that starts."""
 
     message: str
 

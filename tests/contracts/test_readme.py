@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_is_something_to_run() -> None:
     assert len(COMMANDS) >= 15
-    assert [language for language, _ in BLOCKS] == ["yaml", "python", "python"]
+    assert [language for language, _ in BLOCKS] == ["yaml", "python", "python", "python"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "--config-dir mine +experiment=short"])
@@ -62,6 +62,12 @@ def test_the_python_example_runs(folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert "test_sharpe" in done.stdout
+
+
+def test_the_example_of_events_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = [text for language, text in BLOCKS if language == "python" and "EventBus" in text]
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("portfolio_1#1 sma_cross 1.0\n[<portfolio_1#1 Signal(")
 
 
 def test_make_walkforward_runs_the_command_that_is_shown() -> None:

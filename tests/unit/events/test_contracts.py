@@ -1,7 +1,9 @@
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from admf_ray.events.contracts import (
 )
 from admf_ray.events.event import Event
 from admf_ray.events.payloads import PAYLOADS, Bar, EventType, Fill, Order, Signal, System
+from admf_ray.events.trace_settings import TracingConfig
 
 ANY = tuple(EventType)
 SPECIFIC = [contract for contract in CONTRACTS if contract.consumes != ANY]
@@ -88,7 +91,10 @@ def test_a_step_that_nobody_declares_is_named(bus: EventBus) -> None:
     signal = say(bus, Signal("cross", "SPX", 0, 1.0), order)
     window = say(bus, PAYLOADS[EventType.TEST_WINDOW](0, 0, 1), bar)
     assert undeclared(event for event in (window, signal, order, bar)) == [
-        "contracts#4 by component: TEST_WINDOW after BAR contracts#1; declared: TEST_WINDOW after no event",
+        (
+            "contracts#4 by component: TEST_WINDOW after BAR contracts#1; declared: TEST_WINDOW after TRAIN_WINDOW, "
+            "TEST_WINDOW, PHASE"
+        ),
         "contracts#3 by component: SIGNAL after ORDER contracts#2; declared: SIGNAL after BAR, INDICATOR, REGIME",
     ]
 
@@ -181,3 +187,10 @@ def test_the_module_writes_the_page_anew(tmp_path: Path) -> None:
     written = (tmp_path / "EVENTS.md").read_text(encoding="utf-8")
     assert contract_table() in written
     assert payload_table() in written
+
+
+def test_the_configuration_that_the_page_shows_is_one() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    found: dict[str, Any] = {"TracingConfig": TracingConfig}
+    exec(compile(example, str(PAGE), "exec"), found)
+    assert found["config"].settings_for("best_7").storage_backend == "disk"

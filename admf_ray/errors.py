@@ -73,7 +73,15 @@ class EventError(AdmfError):
 
 
 class IsolationViolation(AdmfError):  # noqa: N818  (the name that the design gives it)
-    """A container that speaks for another one, or reaches what is not its own."""
+    """A container that speaks for another one, or reaches what is not its own.
+
+    Attributes
+    ----------
+    container_id : str or None
+        The container that did it, where a bus saw it.
+    """
+
+    container_id: str | None = None
 
 
 class ReproductionError(AdmfError):

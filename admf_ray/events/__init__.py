@@ -10,6 +10,7 @@ from admf_ray.events.barriers import (
     Lockstep,
     Ordering,
     OrderState,
+    Reverting,
     Timing,
 )
 from admf_ray.events.bus import EventBus
@@ -117,6 +118,7 @@ __all__ = [
     "Regime",
     "Retaining",
     "Retention",
+    "Reverting",
     "RiskBreach",
     "Signal",
     "SignalCapture",

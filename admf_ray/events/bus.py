@@ -1,30 +1,30 @@
 """The event bus of one container: who is told what, in which order, and what happens when somebody fails."""
 
+import re
 import threading
 import time
-import traceback
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Literal, overload
 
-from admf_ray.core.registry import unknown_name
-from admf_ray.errors import ConfigError, EventError, IsolationViolation, first_line
-from admf_ray.events.event import Event, malformation
+from admf_ray.errors import ConfigError, EventError, first_line
+from admf_ray.events.event import Event
 from admf_ray.events.filters import ContainerFilter, Filter, StrategyFilter
 from admf_ray.events.isolation import LIVE, ContainerRegistry
 from admf_ray.events.observers import BusObserver, Closing, HandlerTimer
-from admf_ray.events.payloads import PAYLOADS, Error, EventType, Fill, Signal
+from admf_ray.events.payloads import EventType, Fill, Signal, known_types
 from admf_ray.events.routes import Routes
 from admf_ray.events.subscription import Entry, ForwardingRule, Handler, Subscription, UnfilteredType, crossing
+from admf_ray.events.trouble import Trouble
 from admf_ray.logs import LOGGER
 
 __all__ = ["EventBus"]
 
 _CONFINED = {EventType.SIGNAL: ("strategy", "by_strategy(...)"), EventType.FILL: ("container", "by_container(...)")}
-_BUS = "bus"
-_RECORDED = 100
+# Folders of containers are named by it.
+_ID = re.compile(r"[^/\\\0\n]{1,200}")
 
 
 class EventBus:
@@ -53,17 +53,13 @@ class EventBus:
     errors : {"event", "raise"}
         Whether a handler's exception becomes an ERROR event, or ends the outermost `publish`; what waits is then
         dropped.
-    registry : ContainerRegistry
-        Of live containers.
+    registry : ContainerRegistry, optional
+        Of live containers; the parent's, or that of the process.
 
     Attributes
     ----------
     rules : tuple of ForwardingRule
     is_closed : bool
-    violations : list of str
-        The first 100.
-    failures : Counter
-        How often which handler failed with which error.
 
     Raises
     ------
@@ -88,25 +84,22 @@ class EventBus:
     __slots__ = (
         "__weakref__",
         "_children",
-        "_errors",
+        "_family",
         "_idle",
-        "_isolation",
         "_lock",
         "_next",
         "_observers",
         "_queue",
         "_registry",
         "_routes",
-        "_subtree",
         "_timers",
         "_told",
+        "_trouble",
         "container_id",
-        "failures",
         "is_closed",
         "kind",
         "parent",
         "rules",
-        "violations",
     )
 
     def __init__(
@@ -118,43 +111,39 @@ class EventBus:
         kind: str = "container",
         isolation: Literal["strict", "lenient"] = "strict",
         errors: Literal["event", "raise"] = "event",
-        registry: ContainerRegistry = LIVE,
+        registry: ContainerRegistry | None = None,
     ) -> None:
-        if not isinstance(container_id, str) or not container_id:
-            raise ConfigError(f"container_id: {container_id!r} is no id; allowed: a text that is not empty")
-        for option, value, allowed in (
-            ("isolation", isolation, ("strict", "lenient")),
-            ("errors", errors, ("event", "raise")),
-        ):
-            if value not in allowed:
-                raise ConfigError(f"{option}: {value!r} is not allowed; allowed: {', '.join(allowed)}")
+        if not isinstance(container_id, str) or not _ID.fullmatch(container_id) or container_id in {".", ".."}:
+            raise ConfigError(
+                f"container_id: {container_id!r} is no id; allowed: up to 200 characters without / and \\"
+            )
         if forwards and parent is None:
             raise ConfigError(f"container '{container_id}' has forwarding rules and no parent")
         self.container_id = container_id
         self.kind = kind
         self.parent = parent
         self.is_closed = False
-        self.violations: list[str] = []
-        self.failures: Counter[tuple[str, str]] = Counter()
-        self._isolation = isolation
-        self._errors = errors
-        self._registry = registry
+        self._trouble = Trouble(container_id, isolation, errors)
+        inherited = LIVE if parent is None else parent._registry
+        self._registry: ContainerRegistry = inherited if registry is None else registry
         self._children: weakref.WeakValueDictionary[str, EventBus] = weakref.WeakValueDictionary()
-        self._subtree = {container_id}
+        # Itself and what is below it, by id.
+        self._family: weakref.WeakValueDictionary[str, EventBus] = weakref.WeakValueDictionary({container_id: self})
         self.rules = tuple(forwards)
         self._told = Routes()
         self._routes = self._told.by_payload
-        self._queue: deque[Event[Any]] = deque()
+        # None ends the observers of a bus that is closed.
+        self._queue: deque[Event[Any] | None] = deque()
         # Whoever takes the token delivers. Taking it is one atomic step and costs half of a lock.
         self._idle = [None]
         # Held while observers change, never while another bus is told of anything.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._next = count(1).__next__
         self._observers: tuple[BusObserver, ...] = ()
         self._timers: tuple[HandlerTimer, ...] = ()
         if parent is not None:
             parent._require_open()
-        registry.add(self)
+        self._registry.add(self)
         if parent is not None:
             parent._adopt(self)
 
@@ -180,14 +169,24 @@ class EventBus:
         """
         try:
             entries = self._routes[event.payload.__class__]
-            is_own = event.container_id == self.container_id and event.source_id
+            is_sound = (
+                event.__class__ is Event
+                and event.container_id == self.container_id
+                and event.source_id.__class__ is str
+                and event.timestamp.__class__ is int
+                and event.source_id
+            )
         except (AttributeError, KeyError, TypeError):
-            is_own = False
-        if not is_own:
-            self._refuse(event)
+            is_sound = False
+        if not is_sound:
+            self._require_open()
+            self._trouble.refuse(self, event)
             return
         if not event.sequence:
             event.sequence = self._next()
+        if self._queue:
+            self._enqueue(event)
+            return
         try:
             token = self._idle.pop()
         except IndexError:
@@ -205,7 +204,7 @@ class EventBus:
                             if accepts is None or accepts(event):
                                 function(target, event)
                         except Exception as error:
-                            self._fail(event, about.handler, error)
+                            self._trouble.fail(self, event, about.handler, error)
         except BaseException:
             self._queue.clear()
             raise
@@ -230,7 +229,10 @@ class EventBus:
             try:
                 while self._queue:
                     waiting = self._queue.popleft()
-                    self._deliver(waiting, self._routes.get(waiting.payload.__class__, ()))
+                    if waiting is None:
+                        self._end_observers()
+                    else:
+                        self._deliver(waiting, self._routes.get(waiting.payload.__class__, ()))
             except BaseException:
                 self._queue.clear()
                 raise
@@ -238,11 +240,12 @@ class EventBus:
                 self._idle.append(token)
 
     def _deliver(self, event: Event[Any], entries: tuple[Entry, ...]) -> None:
+        self._trouble.is_on_error = event.type is EventType.ERROR
         for observer in self._observers:
             try:
                 observer.on_event(event)
             except Exception as error:
-                self._fail(event, f"{type(observer).__name__}.on_event", error)
+                self._trouble.fail(self, event, f"{type(observer).__name__}.on_event", error)
         timers = self._timers
         for target_of, function, accepts, about in entries:
             target = target_of()
@@ -254,60 +257,20 @@ class EventBus:
                     continue
                 function(target, event)
             except Exception as error:
-                self._fail(event, about.handler, error)
+                self._trouble.fail(self, event, about.handler, error)
             if timers:
                 taken = time.perf_counter_ns() - began
                 for timer in timers:
-                    timer.on_handled(event, about.handler, taken)
+                    try:
+                        timer.on_handled(event, about.handler, taken)
+                    except Exception as error:
+                        self._trouble.fail(self, event, f"{type(timer).__name__}.on_handled", error)
+        self._trouble.is_on_error = False
 
     def receive(self, event: Event[Any]) -> None:
         """Deliver an event that a rule or a channel brings from another container."""
         if not self.is_closed:
             self._enqueue(event)
-
-    def _refuse(self, event: Event[Any]) -> None:
-        """Say what is wrong with an event that cannot be delivered."""
-        self._require_open()
-        wrong = malformation(event)
-        if wrong is None:
-            self._violate(event)
-            return
-        LOGGER.error("container %s: malformed event: %s", self.container_id, wrong)
-        self.publish(Event(Error("malformed", wrong, str(getattr(event, "source_id", ""))), _BUS, self.container_id))
-
-    def _violate(self, event: Event[Any]) -> None:
-        said = (
-            f"component '{event.source_id}' published {event.type} as container '{event.container_id}' "
-            f"on the bus of '{self.container_id}'"
-        )
-        if self._isolation == "strict":
-            raise IsolationViolation(said)
-        LOGGER.warning("%s", said)
-        if len(self.violations) < _RECORDED:
-            self.violations.append(said)
-        told = Error("IsolationViolation", said, event.source_id)
-        self.publish(Event(told, _BUS, self.container_id, event.timestamp))
-
-    def _fail(self, event: Event[Any], handler: str, error: Exception) -> None:
-        """Turn a handler's failure into an ERROR event, or raise it where that is asked for."""
-        self.failures[handler, type(error).__name__] += 1
-        said = f"container {self.container_id}: {handler} failed at {event.event_id} {event.type}"
-        # One line for each cause: further ones are counted.
-        if self.failures[handler, type(error).__name__] == 1:
-            LOGGER.error("%s: %s: %s", said, type(error).__name__, first_line(error))
-        if self._errors == "raise" or (self._isolation == "strict" and isinstance(error, IsolationViolation)):
-            error.add_note(said)
-            raise error
-        if event.type is EventType.ERROR or self.is_closed:
-            return
-        told = Error(
-            type(error).__name__,
-            first_line(error),
-            handler,
-            str(event.event_id),
-            "".join(traceback.format_exception(error)),
-        )
-        self.publish(Event(told, _BUS, self.container_id, cause=event))
 
     # Subscribing
 
@@ -347,8 +310,9 @@ class EventBus:
         EventError
             Where the filter is missing or confines the wrong thing, or the bus is closed.
         """
-        if kind not in PAYLOADS:
-            raise EventError(unknown_name("type of event", str(kind), list(EventType)))
+        (kind,) = known_types([kind], f"container '{self.container_id}'")
+        if where is not None and not isinstance(where, Filter):
+            raise EventError(f"where: {where!r} is no filter; allowed: by_strategy(...) and the like")
         needed, allowed = _CONFINED.get(kind, (None, ""))
         if needed is not None and (where is None or needed not in where.confines):
             given = "no filter" if where is None else f"the filter {where}"
@@ -357,7 +321,7 @@ class EventBus:
                 f"allowed: {allowed}, alone or with others"
             )
         self._require_open()
-        subscription = Subscription.of(EventType(kind), handler, where)
+        subscription = Subscription.of(kind, handler, where)
         self._told.add(subscription)
         return subscription
 
@@ -410,6 +374,16 @@ class EventBus:
         only_timers = (one for one in self._timers if not isinstance(one, BusObserver))
         return (*self._observers, *only_timers)
 
+    @property
+    def failures(self) -> Counter[tuple[str, str]]:
+        """How often which handler failed with which error, and which source published something malformed."""
+        return self._trouble.failures
+
+    @property
+    def violations(self) -> list[str]:
+        """What was recorded in lenient mode: the first 100."""
+        return self._trouble.violations
+
     # Parents and children
 
     @property
@@ -447,20 +421,20 @@ class EventBus:
         self._children[child.container_id] = child
         bus: EventBus | None = self
         while bus is not None:
-            bus._subtree.add(child.container_id)
+            bus._family[child.container_id] = child
             bus = bus.parent
         for rule in child.rules:
             is_up = rule.direction == "up"
             sender, receiver = (child, self) if is_up else (self, child)
             # Up goes what comes from below, down what does not: nothing comes back to where it was.
-            accepts = crossing(child._subtree, is_up, rule.filter)
+            accepts = crossing(child._family, is_up, rule.filter)
             sender.forward(rule.types, receiver, EventBus.receive, accepts, f"forward to {receiver.container_id}")
 
     def _abandon(self, child: "EventBus") -> None:
         """Let a child go that was closed."""
         bus: EventBus | None = self
         while bus is not None:
-            bus._subtree.discard(child.container_id)
+            bus._family.pop(child.container_id, None)
             bus = bus.parent
         self._children.pop(child.container_id, None)
         self._told.drop(child)
@@ -470,21 +444,30 @@ class EventBus:
     def close(self) -> None:
         """End the container: its children first, then subscriptions, then observers; what waits is dropped.
 
-        Once closed it may be closed again. An observer that fails to close stops nothing; its error is raised last.
+        Once closed it may be closed again. Where an event is just being delivered, observers are closed when that is
+        done. One that fails to close stops nothing; its error is raised last.
         """
         failed = [error for child in self.children for error in _closing(child)]
         with self._lock:
             if self.is_closed:
                 return
             self.is_closed = True
-            observers, self._observers, self._timers = self.observers, (), ()
         # Without routes every further event is refused, which costs those of live containers nothing.
         self._told.end()
         self._queue.clear()
-        failed += [error for one in observers if isinstance(one, Closing) for error in _closing(one)]
         if self.parent is not None:
             self.parent._abandon(self)
         self._registry.remove(self)
+        # Observers see the delivery to its end, whoever is at it.
+        self._queue.append(None)
+        self._drain()
+        if failed:
+            raise failed[0]
+
+    def _end_observers(self) -> None:
+        with self._lock:
+            observers, self._observers, self._timers = self.observers, (), ()
+        failed = [error for one in observers if isinstance(one, Closing) for error in _closing(one)]
         if failed:
             raise failed[0]
 

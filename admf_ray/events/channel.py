@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError, IsolationViolation
 from admf_ray.events.bus import EventBus
 from admf_ray.events.event import Event
 from admf_ray.events.filters import Filter
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import EventType, known_types
 
 __all__ = ["AccessPolicy", "InterContainerChannel"]
 
@@ -32,13 +31,21 @@ class AccessPolicy:
     subscribers: frozenset[str] = frozenset()
     max_subscribers: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a text where kinds are asked for."""
+        for name in ("publishers", "subscribers"):
+            kinds = getattr(self, name)
+            if isinstance(kinds, str):
+                raise ConfigError(f"{name}: {kinds!r} is not allowed; allowed: a set of kinds")
+            object.__setattr__(self, name, frozenset(kinds))
+
 
 class InterContainerChannel:
     """Brings events of some types from the containers that publish on it to those that subscribed.
 
     Only what a publisher's own container published is carried, so channels never pass an event on twice; and no event
     is delivered to the container that it comes from. Subscribers are told in the order in which they subscribed.
-    The channel holds no container alive.
+    The channel holds no container alive, and no container holds it: keep it for as long as it is to carry.
 
     Parameters
     ----------
@@ -77,15 +84,12 @@ class InterContainerChannel:
         self, name: str, types: Iterable[EventType], policy: AccessPolicy | None = None, where: Filter | None = None
     ) -> None:
         self.name = name
-        self.types = frozenset(types)
-        for kind in self.types:
-            if kind not in PAYLOADS:
-                raise ConfigError(f"channel '{name}': {unknown_name('type of event', str(kind), list(EventType))}")
+        self.types = frozenset(known_types(types, f"channel '{name}'"))
         self.policy = policy or AccessPolicy()
         self._accepts = where.accepts if where else None
         self._publishers: weakref.WeakSet[EventBus] = weakref.WeakSet()
         self._subscribers: tuple[weakref.ref[EventBus], ...] = ()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def publish_from(self, bus: EventBus) -> None:
         """Carry what a container publishes from now on.
@@ -149,7 +153,14 @@ class InterContainerChannel:
             )
 
     def _carry(self, event: Event[Any]) -> None:
+        """Bring an event to everybody; what one of them raises is raised when all have it."""
+        failed: list[Exception] = []
         for reference in self._subscribers:
             bus = reference()
             if bus is not None and bus.container_id != event.container_id:
-                bus.receive(event)
+                try:
+                    bus.receive(event)
+                except Exception as error:
+                    failed.append(error)
+        if failed:
+            raise failed[0]

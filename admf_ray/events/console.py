@@ -4,11 +4,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from admf_ray.core.registry import unknown_name
-from admf_ray.errors import ConfigError
 from admf_ray.events.event import Event
 from admf_ray.events.filters import Filter, by_type
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import EventType, known_types
 from admf_ray.logs import compact, utc
 
 __all__ = ["ConsoleObserver"]
@@ -56,10 +54,7 @@ class ConsoleObserver:
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
         if types is not None:
-            chosen = tuple(types)
-            for kind in chosen:
-                if kind not in PAYLOADS:
-                    raise ConfigError(f"console: {unknown_name('type of event', str(kind), list(EventType))}")
+            chosen = known_types(types, "console")
             where = by_type(*chosen) if where is None else by_type(*chosen) & where
         self._accepts = None if where is None else where.accepts
 
@@ -72,10 +67,17 @@ class ConsoleObserver:
 def _line(event: Event[Any]) -> str:
     at = utc(event.timestamp) if event.timestamp else "-"
     named = zip(event.payload._fields, event.payload, strict=True)
-    fields = " ".join(f"{name}={_cut(compact(value))}" for name, value in named if value not in ("", ()))
+    fields = " ".join(f"{name}={_cut(compact(value))}" for name, value in named if not _is_empty(value))
     life = f" [{compact(event.correlation_id)}]" if event.correlation_id else ""
     return f"{at} {event.type} {compact(str(event.event_id))} {compact(event.source_id)}: {fields}{life}"
 
 
+def _is_empty(value: Any) -> bool:
+    # What else a payload may hold, such as an array, need not compare to a plain truth.
+    return isinstance(value, str | tuple) and not value
+
+
 def _cut(text: str) -> str:
+    # Texts have no line breaks any more, arrays do.
+    text = " ".join(text.splitlines())
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from admf_ray.errors import EventError
 from admf_ray.events.payloads import TYPES, EventType
 
 __all__ = ["Event", "EventId", "malformation"]
@@ -49,11 +50,16 @@ class Event(Generic[P_co]):
     correlation_id : str, optional
         Whose life it belongs to, such as a trade's; that of the cause where there is one.
     cause : Event, optional
-        The published event that led to it.
+        The published event that led to it; where that is another container's, give timestamp and correlation as needed.
     causation_id : EventId, optional
         Of the cause, where that is not at hand.
     sequence : int, optional
         Number on the bus of its container, which gives it when the event is published; 0 before.
+
+    Raises
+    ------
+    EventError
+        Where the cause was not published.
 
     Attributes
     ----------
@@ -63,7 +69,7 @@ class Event(Generic[P_co]):
     Examples
     --------
     >>> from admf_ray.events import Event, Signal, System
-    >>> signal = Event(Signal("cross", "SPX", 3, 1.0), "cross", "a", timestamp=5, correlation_id="trade-1")
+    >>> signal = Event(Signal("cross", "SPX", 3, 1.0), "cross", "a", timestamp=5, correlation_id="trade-1", sequence=1)
     >>> answer = Event(System("seen"), "risk", "a", cause=signal)
     >>> answer.type, answer.timestamp, answer.correlation_id
     (<EventType.SYSTEM: 'SYSTEM'>, 5, 'trade-1')
@@ -94,6 +100,8 @@ class Event(Generic[P_co]):
         if cause is not None:
             timestamp = cause.timestamp if timestamp is None else timestamp
             correlation_id = correlation_id or cause.correlation_id
+            if not cause.sequence:
+                raise EventError(f"the cause of an event has no number: {cause!r} was not published")
             causation_id = EventId(cause.container_id, cause.sequence)
         self.type: Final[EventType] = TYPES.get(payload.__class__)  # type: ignore[assignment]
         self.payload: Final[P_co] = payload
@@ -116,7 +124,7 @@ class Event(Generic[P_co]):
 
 def malformation(event: object) -> str | None:
     """Say what makes an object no event that could be delivered; None where nothing does."""
-    if not isinstance(event, Event):
+    if type(event) is not Event:
         return f"a {type(event).__name__} was published; allowed: an Event"
     if type(event.payload) not in TYPES:
         known = ", ".join(payload.__name__ for payload in TYPES)
@@ -124,4 +132,6 @@ def malformation(event: object) -> str | None:
     for name, value in (("source_id", event.source_id), ("container_id", event.container_id)):
         if not isinstance(value, str) or not value:
             return f"{name} of a {event.type} event is {value!r}; allowed: a text that is not empty"
+    if type(event.timestamp) is not int:
+        return f"timestamp of a {event.type} event is {event.timestamp!r}; allowed: an int, nanoseconds UTC"
     return None

@@ -4,17 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import heapify, heappop, heappush
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError, ContractError
 from admf_ray.events.event import Event, EventId
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import EventType, known_types
 
 __all__ = ["EventFlowValidator", "Flow", "FlowFinding"]
 
 _RECORDED = 1000
 _NAMED = 5
+# Comparing costs up to the cube of the length.
+_WINDOW = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         """Make a tuple of what follows, and refuse what could not be checked."""
-        first, *then = _known("flow", (self.first, *((self.then,) if isinstance(self.then, str) else self.then)))
+        first, *then = known_types((self.first, *((self.then,) if isinstance(self.then, str) else self.then)), "flow")
         object.__setattr__(self, "first", first)
         object.__setattr__(self, "then", tuple(then))
         if not then:
@@ -110,6 +111,18 @@ class _Open:
         return f"{awaited} did not follow {self.first.type} {self.first.event_id}{life}"
 
 
+class _Differences(NamedTuple):
+    """Where a sequence and what came differ, by index from 0."""
+
+    # Of the sequence, each with the place among what came where it should be.
+    missing: list[tuple[int, int]]
+    # Of what came.
+    surplus: list[int]
+    # Where comparing ended, and where what differs ends, in the sequence and in what came.
+    compared: tuple[int, int]
+    ends: tuple[int, int]
+
+
 class EventFlowValidator:
     """An observer that checks whether the events of a bus follow each other as they should.
 
@@ -157,7 +170,6 @@ class EventFlowValidator:
         "_counted",
         "_deadlines",
         "_exact",
-        "_first_further",
         "_flows",
         "_further",
         "_late",
@@ -173,8 +185,8 @@ class EventFlowValidator:
         self, flows: Iterable[Flow] = (), *, exact: Sequence[EventType] | None = None, of: Iterable[EventType] = ()
     ) -> None:
         self._flows = tuple(dict.fromkeys(flows))
-        self._exact = _known("exact sequence", exact or ())
-        self._counted = frozenset((*self._exact, *_known("exact sequence", of)))
+        self._exact = known_types(exact or (), "exact sequence")
+        self._counted = frozenset((*self._exact, *known_types(of, "exact sequence")))
         if self._counted and exact is None:
             raise ConfigError(
                 "of: there is no exact sequence that types could count for; allowed: exact=() for no event"
@@ -194,7 +206,6 @@ class EventFlowValidator:
         self._late_further = 0
         self._seen: list[tuple[EventType, EventId]] = []
         self._further = 0
-        self._first_further: EventId | None = None
 
     @property
     def open_flows(self) -> int:
@@ -225,9 +236,8 @@ class EventFlowValidator:
     def _count(self, event: Event[Any]) -> None:
         if len(self._seen) < len(self._exact) + _RECORDED:
             self._seen.append((event.type, event.event_id))
-            return
-        self._further += 1
-        self._first_further = self._first_further or event.event_id
+        else:
+            self._further += 1
 
     def _expire(self, event: Event[Any]) -> None:
         """End the flows whose deadline this event is past."""
@@ -307,7 +317,8 @@ class EventFlowValidator:
         -------
         list of FlowFinding
             Flows that were late, flows that are open (``missing``), then the exact sequence by position. An event of
-            the sequence that came at another position is ``unexpected`` there, and not missing as well.
+            the sequence that came at another position is ``unexpected`` there, and not missing as well. Up to 200
+            positions are compared from the first difference on; what is after them is counted in one finding.
         """
         found = list(self._late)
         if self._late_further:
@@ -337,14 +348,10 @@ class EventFlowValidator:
         came = tuple(kind for kind, _ in self._seen)
         if came == self._exact:
             return []
-        missing: list[tuple[int, int]] = []
-        surplus: list[int] = []
-        for operation, low, high, start, stop in SequenceMatcher(None, self._exact, came, autojunk=False).get_opcodes():
-            if operation != "equal":
-                missing += [(position, start) for position in range(low, high)]
-                surplus += range(start, stop)
+        differences = _differences(self._exact, came, self._further)
+        missing = differences.missing
         found: list[tuple[int, FlowFinding]] = []
-        for at in surplus:
+        for at in differences.surplus:
             kind, event_id = self._seen[at]
             place = next((entry for entry in missing if self._exact[entry[0]] is kind), None)
             what = f"{kind} {event_id} at position {at + 1}"
@@ -358,16 +365,46 @@ class EventFlowValidator:
             what = f"{self._exact[position]} at position {position + 1}, where {there}"
             found.append((at, FlowFinding("missing", what, instead)))
         found.sort(key=lambda entry: entry[0])
-        if self._first_further is not None:
-            what = f"{self._further} further events, from {self._first_further} on"
-            found.append((len(came), FlowFinding("unexpected", what, str(self._first_further))))
-        return [finding for _, finding in found]
+        return [finding for _, finding in found] + self._rest(differences)
+
+    def _rest(self, differences: _Differences) -> list[FlowFinding]:
+        """Count what was not compared, of the sequence and of what came."""
+        (position, at), (stop, end) = differences.compared, differences.ends
+        lacking, number = stop - position, end - at + self._further
+        if not lacking and not number:
+            return []
+        here = str(self._seen[at][1]) if at < len(self._seen) else ""
+        if not number:
+            what = f"{lacking} further events, from {self._exact[position]} at position {position + 1} on"
+            return [FlowFinding("missing", what, here)]
+        instead = f", are not the {lacking} that should come" if lacking else ""
+        return [FlowFinding("unexpected", f"{number} further events, from {here} on{instead}", here)]
 
 
-def _known(where: str, types: Iterable[EventType]) -> tuple[EventType, ...]:
-    """Give types as such, where there are all of them."""
-    known = tuple(types)
-    for kind in known:
-        if kind not in PAYLOADS:
-            raise ConfigError(f"{where}: {unknown_name('type of event', str(kind), list(EventType))}")
-    return tuple(EventType(kind) for kind in known)
+def _differences(exact: tuple[EventType, ...], came: tuple[EventType, ...], further: int) -> _Differences:
+    """Compare a sequence with what came, and with further events after that, from the first difference on."""
+    head = _common(exact, came)
+    tail = 0 if further else _common(exact[head:][::-1], came[head:][::-1])
+    # What is equal after the differences says which of several like events is surplus.
+    spare = _WINDOW - (max(len(exact), len(came)) - head - tail)
+    tail -= min(tail, max(0, spare))
+    ends = (len(exact) - tail, len(came) - tail)
+    stop, end = (min(one, head + _WINDOW) for one in ends)
+    operations = SequenceMatcher(None, exact[head:stop], came[head:end], autojunk=False).get_opcodes()
+    # Where the window cuts something off, what follows its last equal events is a difference only because of that.
+    if (stop, end) != ends and len(operations) > 1 and operations[-1][0] != "equal":
+        operations.pop()
+    missing: list[tuple[int, int]] = []
+    surplus: list[int] = []
+    for operation, *spans in operations:
+        low, high, start, finish = (head + one for one in spans)
+        if operation != "equal":
+            missing += [(position, start) for position in range(low, high)]
+            surplus += range(start, finish)
+    return _Differences(missing, surplus, (high, finish), ends)
+
+
+def _common(one: tuple[EventType, ...], other: tuple[EventType, ...]) -> int:
+    """Count the equal events at the beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left is not right), min(len(one), len(other)))

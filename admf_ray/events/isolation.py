@@ -54,7 +54,8 @@ class ContainerRegistry:
     def __init__(self) -> None:
         self._live: weakref.WeakValueDictionary[str, EventBus] = weakref.WeakValueDictionary()
         self._closed: weakref.WeakSet[EventBus] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        # Collecting garbage may close a container while this is held.
+        self._lock = threading.RLock()
         self.disposed = 0
 
     def add(self, bus: "EventBus") -> None:
@@ -84,13 +85,13 @@ class ContainerRegistry:
     def live(self) -> list["EventBus"]:
         """Give the live containers by id."""
         with self._lock:
-            return sorted(self._live.values(), key=lambda bus: bus.container_id)
+            found = [bus for reference in self._live.valuerefs() if (bus := reference()) is not None]
+        return sorted(found, key=lambda bus: bus.container_id)
 
     def leaked(self) -> list[str]:
         """Give the ids of containers that were closed and are still held by somebody, after collecting garbage."""
         gc.collect()
-        with self._lock:
-            return sorted(bus.container_id for bus in self._closed)
+        return sorted(bus.container_id for bus in set(self._closed))
 
 
 LIVE = ContainerRegistry()

@@ -21,6 +21,7 @@ class HandlerLatency:
     ----------
     type : EventType
     handler : str
+        Class and method: components of one class are not told apart.
     count : int
     mean, std : float
         Exact; ``std`` is that of the calls themselves (ddof 0).

@@ -132,4 +132,6 @@ def _own(value: Any) -> Iterator[Any]:
 
 
 def _is_made_once(part: Any) -> bool:
-    return part in (None, ()) if not isinstance(part, int) else part in _MADE_ONCE
+    if isinstance(part, int):
+        return part in _MADE_ONCE
+    return part is None or (isinstance(part, tuple) and not part)

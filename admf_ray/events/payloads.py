@@ -5,8 +5,12 @@ series throughout. Numbers of orders and signals, reasons and limits are those o
 (`admf_ray.core.records.FILL`).
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
+
+from admf_ray.core.registry import unknown_name
+from admf_ray.errors import ConfigError
 
 __all__ = [
     "PAYLOADS",
@@ -31,6 +35,7 @@ __all__ = [
     "System",
     "TestWindow",
     "TrainWindow",
+    "known_types",
 ]
 
 
@@ -287,3 +292,32 @@ PAYLOADS: dict[EventType, type[Any]] = {
 
 TYPES: dict[type[Any], EventType] = {payload: kind for kind, payload in PAYLOADS.items()}
 """The type of each class of payload."""
+
+
+def known_types(kinds: Iterable[str], where: str) -> tuple[EventType, ...]:
+    """Give types of events by name, or refuse what is none.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+    where : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    ConfigError
+
+    Examples
+    --------
+    >>> known_types(["FILS"], "channel")
+    Traceback (most recent call last):
+    ...
+    admf_ray.errors.ConfigError: channel: no type of event is named 'FILS' (did you mean FILL?); allowed: BAR, \
+INDICATOR, REGIME, SIGNAL, ENSEMBLE, ORDER_REQUEST, ORDER, ORDER_REJECTED, FILL, POSITION_OPEN, POSITION_CLOSE, \
+PORTFOLIO, RISK_BREACH, TRAIN_WINDOW, TEST_WINDOW, PHASE, SYSTEM, ERROR
+    """
+    named = list(kinds)
+    for kind in named:
+        if kind not in PAYLOADS:
+            raise ConfigError(f"{where}: {unknown_name('type of event', str(kind), list(EventType))}")
+    return tuple(map(EventType, named))

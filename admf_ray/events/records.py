@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Mapping
+from operator import index
 from typing import Any, get_type_hints
 
-from admf_ray.core.registry import unknown_name
-from admf_ray.errors import EventError
+import numpy as np
+
+from admf_ray.errors import ConfigError, EventError
 from admf_ray.events.event import Event, EventId
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import PAYLOADS, EventType, known_types
 from admf_ray.logs import plain
 
-__all__ = ["event_from", "event_line", "flat_event_line"]
+__all__ = ["event_from", "event_line", "flat_event_line", "plain_number"]
 
 _SAID = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -38,8 +40,8 @@ def _about(event: Event[Any]) -> dict[str, Any]:
     }
 
 
-def event_from(record: Mapping[str, Any]) -> Event[Any]:
-    """Give the event of a record, equal to the one that was written.
+def event_from(record: Mapping[str, Any] | bytes) -> Event[Any]:
+    """Give the event of a record or of a line, equal to the one that was written.
 
     Raises
     ------
@@ -47,14 +49,13 @@ def event_from(record: Mapping[str, Any]) -> Event[Any]:
         Where it is no record of an event.
     """
     try:
-        kind = record["type"]
-        if kind not in PAYLOADS:
-            raise EventError(unknown_name("type of event", str(kind), list(EventType)))
+        record = json.loads(record) if isinstance(record, bytes) else record
+        (kind,) = known_types([record["type"]], "trace")
         fields = record["payload"]
         fields = json.loads(fields) if isinstance(fields, str) else fields
         causation = record["causation"]
         return Event(
-            PAYLOADS[EventType(kind)](**{name: _restored(kind, name, value) for name, value in fields.items()}),
+            PAYLOADS[kind](**{name: _restored(kind, name, value) for name, value in fields.items()}),
             record["source"],
             record["container"],
             record["timestamp"],
@@ -62,15 +63,26 @@ def event_from(record: Mapping[str, Any]) -> Event[Any]:
             causation_id=causation and EventId.parse(causation),
             sequence=record["sequence"],
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise EventError(f"a record of a trace is no event ({type(error).__name__}: {error}): {record}") from None
+    except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
+        raise EventError(f"a record of a trace is no event ({type(error).__name__}: {error}): {record!r}") from None
 
 
 def _json(record: dict[str, Any]) -> str:
     try:
-        return json.dumps(record, separators=(",", ":"), allow_nan=False)
+        return json.dumps(record, separators=(",", ":"), allow_nan=False, default=plain_number)
     except ValueError:
-        return json.dumps(plain(_named(record)), separators=(",", ":"))
+        return json.dumps(plain(_named(record)), separators=(",", ":"), default=plain_number)
+
+
+def plain_number(value: Any) -> int | float:
+    """Give a number of numpy as one that JSON can say.
+
+    Raises
+    ------
+    TypeError
+        Where it is none.
+    """
+    return float(value) if isinstance(value, np.floating) else index(value)
 
 
 def _named(value: Any) -> Any:
@@ -89,8 +101,8 @@ def _named(value: Any) -> Any:
 _HINTS = {kind: get_type_hints(payload) for kind, payload in PAYLOADS.items()}
 
 
-def _restored(kind: str, name: str, value: Any) -> Any:
-    hint = _HINTS[EventType(kind)].get(name)
+def _restored(kind: EventType, name: str, value: Any) -> Any:
+    hint = _HINTS[kind].get(name)
     if hint is float:
         return math.nan if value is None else float(value)
     if hint == tuple[float, ...]:

@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Any
 
-from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 from admf_ray.events.bus import EventBus
 from admf_ray.events.event import Event, EventId
 from admf_ray.events.filters import Filter
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import EventType, known_types
 
 __all__ = ["EventReplay"]
 
@@ -81,10 +80,7 @@ class EventReplay:
         where: Filter | None = None,
         containers: Iterable[str] | None = None,
     ) -> None:
-        chosen = frozenset(PAYLOADS if types is None else types)
-        for kind in chosen:
-            if kind not in PAYLOADS:
-                raise ConfigError(f"replay: {unknown_name('type of event', str(kind), list(EventType))}")
+        chosen = frozenset(known_types(EventType if types is None else types, "replay"))
         if isinstance(containers, str):
             raise ConfigError(f"replay: containers={containers!r} is a text; allowed: several ids, [{containers!r}]")
         trace = iter(events)

@@ -3,7 +3,6 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from itertools import chain
 from typing import Any, Protocol
 
 from admf_ray.events.event import Event
@@ -15,6 +14,7 @@ Release = Callable[[Sequence[Event[Any]]], None]
 """Takes events that are complete and no longer kept."""
 
 _LATE = 256
+_TROUBLES = frozenset([EventType.ERROR, EventType.RISK_BREACH])
 
 
 class Retention(StrEnum):
@@ -25,13 +25,14 @@ class Retention(StrEnum):
     FULL
         Everything.
     TRADE_COMPLETE
-        The events of trades that are open; those of a trade go when it is closed.
+        The events of trades that are open; those of a trade go when it is closed. Where events are stored, errors and
+        breaches that belong to no trade are as well.
     SLIDING_WINDOW
         The newest events.
     MINIMAL
         Counts, and the newest errors and breaches.
     NONE
-        Nothing: no tracer is attached.
+        Nothing: no tracer is attached, unless a rule may change that.
     """
 
     FULL = "full"
@@ -97,7 +98,7 @@ class _NewestTroubles(_Newest):
     __slots__ = ()
 
     def keep(self, event: Event[Any]) -> None:
-        if event.type is EventType.ERROR or event.type is EventType.RISK_BREACH:
+        if event.type in _TROUBLES:
             super().keep(event)
 
 
@@ -120,47 +121,69 @@ class _HandedOn:
         return 0
 
 
-class _OpenTrades:
-    """The events of lives that have not ended; POSITION_CLOSE ends one. Events without correlation are not kept."""
+class _Nothing:
+    """No event: what there is waits for a rule."""
 
-    __slots__ = ("_count", "_ended", "_lives", "_most", "_release", "dropped")
+    __slots__ = ("dropped",)
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def keep(self, event: Event[Any]) -> None:
+        pass
+
+    def events(self) -> list[Event[Any]]:
+        return []
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _OpenTrades:
+    """The events of lives that have not ended; POSITION_CLOSE ends one. Of others troubles are handed on at once."""
+
+    __slots__ = ("_arrived", "_ended", "_events", "_lives", "_most", "_release", "dropped")
 
     def __init__(self, most: int | None, release: Release | None) -> None:
-        self._lives: OrderedDict[str, list[Event[Any]]] = OrderedDict()
-        # What still comes of a life that has ended must not begin it again.
+        # All events by number of arrival, and the numbers of each life.
+        self._events: dict[int, Event[Any]] = {}
+        self._lives: OrderedDict[str, list[int]] = OrderedDict()
+        # What still comes of a life that has ended, or had to go, must not begin it again.
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._arrived = 0
         self._most = most
         self._release = release
-        self._count = 0
         self.dropped = 0
 
     def keep(self, event: Event[Any]) -> None:
         life = event.correlation_id
-        if life is None or life in self._ended:
+        if life is None:
+            if self._release is not None and event.type in _TROUBLES:
+                self._release((event,))
             return
-        self._lives.setdefault(life, []).append(event)
-        self._count += 1
+        if life in self._ended:
+            return
+        self._arrived += 1
+        self._events[self._arrived] = event
+        self._lives.setdefault(life, []).append(self._arrived)
         if event.type is EventType.POSITION_CLOSE:
-            self._end(life)
-        elif self._most is not None and self._count > self._most:
-            _, oldest = self._lives.popitem(last=False)
-            self._count -= len(oldest)
-            self.dropped += len(oldest)
+            events = self._end(life)
+            if self._release is not None:
+                self._release(events)
+        elif self._most is not None and len(self._events) > self._most:
+            self.dropped += len(self._end(next(iter(self._lives))))
 
-    def _end(self, life: str) -> None:
-        events = self._lives.pop(life)
-        self._count -= len(events)
+    def _end(self, life: str) -> list[Event[Any]]:
         self._ended[life] = None
         if len(self._ended) > _LATE:
             self._ended.popitem(last=False)
-        if self._release is not None:
-            self._release(events)
+        return [self._events.pop(number) for number in self._lives.pop(life)]
 
     def events(self) -> list[Event[Any]]:
-        return list(chain.from_iterable(self._lives.values()))
+        return list(self._events.values())
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._events)
 
 
 def retain(retention: Retention, max_events: int | None, release: Release | None) -> Retained:
@@ -169,7 +192,6 @@ def retain(retention: Retention, max_events: int | None, release: Release | None
     Parameters
     ----------
     retention : Retention
-        Not ``NONE``.
     max_events : int or None
         None for the bound of the retention.
     release : callable or None
@@ -178,6 +200,8 @@ def retain(retention: Retention, max_events: int | None, release: Release | None
     most = BOUNDS[retention] if max_events is None else max_events
     if retention is Retention.FULL and release is not None:
         return _HandedOn(release)
+    if retention is Retention.NONE:
+        return _Nothing()
     if retention is Retention.TRADE_COMPLETE:
         return _OpenTrades(most, release)
     return _NewestTroubles(most) if retention is Retention.MINIMAL else _Newest(most)

@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from admf_ray.errors import EventError
 from admf_ray.events.event import Event
 from admf_ray.events.payloads import PAYLOADS, TYPES, EventType
 from admf_ray.events.subscription import About, Entry, Subscription, nobody
@@ -28,8 +29,8 @@ class Routes:
         self.by_payload: dict[type[Any], tuple[Entry, ...]] = dict.fromkeys(TYPES, ())
         self._handlers: dict[EventType, list[Entry]] = {kind: [] for kind in EventType}
         self._forwards: dict[EventType, list[Entry]] = {kind: [] for kind in EventType}
-        # Held while who is told is changed, never while somebody is told.
-        self._lock = threading.Lock()
+        # Held while who is told is changed, never while somebody is told. Collecting garbage may change it from within.
+        self._lock = threading.RLock()
 
     def add(self, subscription: Subscription) -> None:
         """Tell one more handler."""
@@ -38,9 +39,17 @@ class Routes:
             self._renew(subscription.type)
 
     def remove(self, subscription: Subscription) -> None:
-        """Tell a handler no more."""
-        subscription.entry[0] = nobody
+        """Tell a handler no more, one that is not told any more included.
+
+        Raises
+        ------
+        EventError
+            Where it is another bus's.
+        """
         with self._lock:
+            if subscription.is_live and not any(one is subscription.entry for one in self._handlers[subscription.type]):
+                raise EventError(f"the subscription of {subscription.handler} to {subscription.type} is another bus's")
+            subscription.entry[0] = nobody
             self._renew(subscription.type)
 
     def forward(

@@ -1,11 +1,11 @@
 """Traces on disk: compressed JSON lines, or Parquet; in parts, and readable whatever became of the writer."""
 
 import gzip
-import json
 import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ __all__ = ["FORMATS", "FileFormat", "TraceStorage", "read_trace"]
 _BUFFER = 1 << 20
 _READ = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
+_MAGIC = b"\x1f\x8b\x08"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,15 @@ class FileFormat:
         Writes lines to a file, behind what is there.
     grows : bool
         Whether a file is written to more than once.
-    prepare : callable
-        Loads what writing needs.
+    modules : tuple of str
+        That writing needs.
     """
 
     ending: str
     line: Callable[[Event[Any]], str]
     write: Callable[[Path, Sequence[bytes]], None]
     grows: bool
-    prepare: Callable[[], object]
+    modules: tuple[str, ...]
 
 
 def _append_member(path: Path, lines: Sequence[bytes]) -> None:
@@ -80,8 +81,8 @@ _COLUMNS = {
 }
 
 FORMATS = {
-    "jsonl": FileFormat("jsonl.gz", event_line, _append_member, grows=True, prepare=tuple),
-    "parquet": FileFormat("parquet", flat_event_line, _write_table, False, lambda: [*map(import_module, _ARROW)]),
+    "jsonl": FileFormat("jsonl.gz", event_line, _append_member, grows=True, modules=()),
+    "parquet": FileFormat("parquet", flat_event_line, _write_table, grows=False, modules=_ARROW),
 }
 """Compressed JSON lines, each flush a gzip member of its own; and Parquet, each flush a file, payloads as JSON."""
 
@@ -89,19 +90,21 @@ FORMATS = {
 class TraceStorage:
     """Streams events to ``events.<ending>`` in a folder, and to ``events.1.<ending>`` and so on.
 
-    What a killed writer leaves half-written is cut off when the folder is opened again, and is not read.
+    Files that are there stay as they are: the first one that is written has the next number.
 
     Parameters
     ----------
     file_format : str
         A name in `FORMATS`.
     folder : Path
-        Of one container; made where it is not there. What is there is added to.
+        Of one container; made where it is not there.
     max_file_size : int
-        Bytes after which another file begins.
+        Bytes after which another file begins; each flush of a format that does not grow is a file anyway.
 
     Attributes
     ----------
+    first : int
+        Number of the first file that it writes.
     buffered : int
         Bytes that are not written yet, at most about a megabyte.
     lost : int
@@ -111,30 +114,43 @@ class TraceStorage:
     ------
     ConfigError
         Where there is no such format.
+    EventError
+        Where the folder holds a trace in another format.
     """
 
-    __slots__ = ("_folder", "_format", "_lines", "_max_file_size", "_part", "buffered", "lost")
+    __slots__ = ("_folder", "_format", "_lines", "_max_file_size", "_part", "buffered", "first", "lost")
 
     def __init__(self, file_format: str, folder: Path, max_file_size: int) -> None:
         if file_format not in FORMATS:
             raise ConfigError(f"file_format: {unknown_name('format of traces', file_format, sorted(FORMATS))}")
+        for name, other in FORMATS.items():
+            if name != file_format and _parts(folder, other.ending):
+                raise EventError(f"'{folder}' holds a trace as {name}; allowed: file_format={name}, or another folder")
         self.buffered = 0
         self.lost = 0
         self._format = FORMATS[file_format]
         self._folder = folder
         self._max_file_size = max_file_size
         self._lines: list[bytes] = []
-        self._format.prepare()
+        # Loading Arrow takes a while: before the first event, not at it.
+        for module in self._format.modules:
+            import_module(module)
         folder.mkdir(parents=True, exist_ok=True)
-        parts = _parts(folder, self._format.ending)
-        self._part = len(parts)
-        if parts and self._format.grows:
-            self._part -= 1
-            os.truncate(parts[-1], max((end for _, end in _members(parts[-1])), default=0))
+        self.first = self._part = max(_parts(folder, self._format.ending), default=-1) + 1
 
     def write(self, event: Event[Any]) -> None:
-        """Take an event; it is written with the next flush, which comes by itself before the buffer grows large."""
-        line = f"{self._format.line(event)}\n".encode()
+        """Take an event; it is written with the next flush, which comes by itself before the buffer grows large.
+
+        Raises
+        ------
+        EventError
+            Where it cannot be put into words; it is counted as lost.
+        """
+        try:
+            line = f"{self._format.line(event)}\n".encode()
+        except (AttributeError, TypeError, ValueError) as error:
+            self.lost += 1
+            raise EventError(f"event {event.event_id} cannot be stored: {error}") from None
         self._lines.append(line)
         self.buffered += len(line)
         if self.buffered >= _BUFFER:
@@ -158,10 +174,12 @@ class TraceStorage:
             path, size = self._path(), 0
         try:
             self._format.write(path, lines)
-        except OSError as error:
+        # Formats have errors of their own.
+        except Exception as error:
             self.lost += len(lines)
             if path.is_file():
-                os.truncate(path, size)
+                with suppress(OSError):
+                    os.truncate(path, size)
             raise EventError(f"'{path}' cannot be written ({error}): {len(lines)} events are lost") from error
         if not self._format.grows:
             self._part += 1
@@ -170,24 +188,31 @@ class TraceStorage:
         return self._folder / f"events{f'.{self._part}' if self._part else ''}.{self._format.ending}"
 
 
-def read_trace(folder: Path) -> Iterator[Event[Any]]:
+def read_trace(folder: Path, first: int = 0) -> Iterator[Event[Any]]:
     """Read the events of one container's folder in the order in which they were stored.
 
-    What a killed writer left half-written at the end is left out, with a warning in the log.
+    What a killed writer left half-written at the end of a file is left out, with a warning in the log.
+
+    Parameters
+    ----------
+    folder : Path
+    first : int
+        Number of the first file to read.
 
     Raises
     ------
     EventError
         Where there is no trace, or a record in the middle of it is damaged.
     """
-    lines, tables = _parts(folder, "jsonl.gz"), _parts(folder, "parquet")
+    lines, tables = (_parts(folder, FORMATS[name].ending) for name in ("jsonl", "parquet"))
     if not lines and not tables:
         raise EventError(f"'{folder}' holds no trace: neither events.jsonl.gz nor events.parquet")
-    for path in lines:
-        for line in _lines(path, is_last=path == lines[-1]):
-            yield event_from(json.loads(line))
-    for path in tables:
-        yield from _rows(path)
+    for number, path in lines.items():
+        if number >= first:
+            yield from map(event_from, _whole_lines(path))
+    for number, path in tables.items():
+        if number >= first:
+            yield from _rows(path)
 
 
 def _rows(path: Path) -> Iterator[Event[Any]]:
@@ -202,16 +227,16 @@ def _rows(path: Path) -> Iterator[Event[Any]]:
         raise EventError(f"'{path}' is damaged: {error}") from None
 
 
-def _parts(folder: Path, ending: str) -> list[Path]:
-    """Give the parts of a trace in order."""
+def _parts(folder: Path, ending: str) -> dict[int, Path]:
+    """Give the files of a trace by number, in order."""
     pattern = re.compile(rf"events(?:\.(\d+))?\.{re.escape(ending)}")
     found = [(int(match[1] or 0), path) for path in folder.glob("events.*") if (match := pattern.fullmatch(path.name))]
-    return [path for _, path in sorted(found)]
+    return dict(sorted(found))
 
 
-def _members(path: Path) -> Iterator[tuple[bytes, int]]:
-    """Give the content of each whole gzip member of a file, and where the member ends."""
-    member, content, position = zlib.decompressobj(_GZIP), b"", 0
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """Give the lines of a file of gzip members, but for what is half-written at its end."""
+    member, content, position, end = zlib.decompressobj(_GZIP), b"", 0, 0
     with path.open("rb") as stream:
         while data := stream.read(_READ):
             position += len(data)
@@ -219,21 +244,22 @@ def _members(path: Path) -> Iterator[tuple[bytes, int]]:
                 try:
                     content += member.decompress(data)
                 except zlib.error:
+                    _require_no_more(path, end)
                     return
                 if not member.eof:
                     break
                 data = member.unused_data
-                yield content, position - len(data)
+                end = position - len(data)
+                yield from content.splitlines()
                 member, content = zlib.decompressobj(_GZIP), b""
-
-
-def _lines(path: Path, is_last: bool) -> Iterator[bytes]:
-    """Give the lines of a part; only the last part may have a torn end."""
-    end = 0
-    for content, stop in _members(path):
-        yield from content.splitlines()
-        end = stop
-    if end != path.stat().st_size:
-        if not is_last:
-            raise EventError(f"'{path}' is damaged at byte {end}")
+    if end != position:
         LOGGER.warning("'%s' was not finished: what is half-written at its end is left out", path)
+
+
+def _require_no_more(path: Path, end: int) -> None:
+    """Refuse a file that is damaged somewhere behind ``end`` and goes on after that."""
+    with path.open("rb") as stream:
+        stream.seek(end)
+        if stream.read().find(_MAGIC, 1) >= 0:
+            raise EventError(f"'{path}' is damaged behind byte {end}")
+    LOGGER.warning("'%s' ends with something else than events: it is left out", path)

@@ -1,16 +1,15 @@
 """Subscriptions: who is told, held weakly, and what parent and child exchange."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError, EventError
 from admf_ray.events.event import Event
 from admf_ray.events.filters import Filter
-from admf_ray.events.payloads import PAYLOADS, EventType
+from admf_ray.events.payloads import EventType, known_types
 
 __all__ = ["About", "Entry", "ForwardingRule", "Handler", "Subscription", "UnfilteredType", "crossing", "nobody"]
 
@@ -57,16 +56,14 @@ class ForwardingRule:
         """Refuse directions and types that there are not."""
         if self.direction not in {"up", "down"}:
             raise ConfigError(f"direction of forwarding: {self.direction!r} is not allowed; allowed: up, down")
-        for kind in self.types:
-            if kind not in PAYLOADS:
-                raise ConfigError(f"forwarding: {unknown_name('type of event', str(kind), list(EventType))}")
+        object.__setattr__(self, "types", frozenset(known_types(self.types, "forwarding")))
 
     def __str__(self) -> str:
         condition = f" where {self.filter}" if self.filter else ""
         return f"{self.direction}: {', '.join(sorted(self.types))}{condition}"
 
 
-def crossing(below: set[str], is_up: bool, condition: Filter | None) -> Callable[[Event[Any]], bool]:
+def crossing(below: Container[str], is_up: bool, condition: Filter | None) -> Callable[[Event[Any]], bool]:
     """Give the condition of forwarding: the event comes from below, or not, and passes the rule's filter."""
     if condition is None:
         return lambda event: (event.container_id in below) is is_up

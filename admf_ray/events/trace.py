@@ -64,12 +64,12 @@ class Trace:
 
     def causes(self, event: Event[Any]) -> list[Event[Any]]:
         """Give what led to an event, the first cause first, as far back as the trace goes."""
-        chain: list[Event[Any]] = []
+        chain: dict[EventId, Event[Any]] = {}
         cause = event.causation_id
-        while cause is not None and (found := self._by_id.get(cause)) is not None and found not in chain:
-            chain.append(found)
+        while cause is not None and cause not in chain and (found := self._by_id.get(cause)) is not None:
+            chain[cause] = found
             cause = found.causation_id
-        return chain[::-1]
+        return list(chain.values())[::-1]
 
     def effects(self, event: Event[Any]) -> list[Event[Any]]:
         """Give everything that an event led to, directly or through others, in the order of the trace."""

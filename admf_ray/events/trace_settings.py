@@ -1,6 +1,7 @@
 """What is traced of which container: levels, presets, patterns of ids, and rules that change it as it runs."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,21 +17,28 @@ __all__ = ["LEVELS", "PRESETS", "TraceRule", "TraceSettings", "TracingConfig"]
 
 _ALL = frozenset(EventType)
 _BACKENDS = ("memory", "disk")
+_FIXED = ("rules", "file_format", "max_file_size_mb")
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRule:
-    """While a condition holds, other settings count.
+    """Other options that count while a condition holds, as of when it was last looked at.
+
+    It is looked at when a trade, a window or a phase ends, and every 1,000 events.
 
     Attributes
     ----------
     when : Expression
         Over ``metrics.<name>`` and ``events.<TYPE>`` (how many there were).
-    settings : TraceSettings
+    options : mapping
+        Of `TraceSettings`, but for rules, format and size of files.
+    where : str
+        Path of the options, for messages.
     """
 
     when: Expression
-    settings: "TraceSettings"
+    options: Mapping[str, Any]
+    where: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,12 @@ class TraceSettings:
     latencies : bool
         Whether handlers are timed.
     rules : tuple of TraceRule
-        The first one whose condition holds counts.
+        The first one whose condition holds counts; own rules come before those of all containers.
+
+    Raises
+    ------
+    ConfigError
+        Names the option, what it is, and what is allowed.
     """
 
     events_to_trace: frozenset[EventType] = _ALL
@@ -69,6 +82,13 @@ class TraceSettings:
     flush_trades: int = 100
     latencies: bool = False
     rules: tuple[TraceRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))
+        if self.retention is Retention.TRADE_COMPLETE and EventType.POSITION_CLOSE not in self.events_to_trace:
+            raise ConfigError("events_to_trace: retention=trade_complete needs POSITION_CLOSE, which ends a trade")
 
     def changed(self, options: Mapping[str, Any], where: str) -> "TraceSettings":
         """Give settings with options changed.
@@ -86,37 +106,50 @@ class TraceSettings:
         ConfigError
             Names the option, what it is, and what is allowed.
         """
+        _require_options(options, where)
         known = [one.name for one in fields(self)]
         for name in options:
             if name not in known:
                 raise ConfigError(f"{where}.{name}: {unknown_name('option', str(name), known)}")
-        checked = {name: _CHECKS[name](value, f"{where}.{name}") for name, value in options.items() if name != "rules"}
-        if "retention" in checked:
+        changes = {name: _CHECKS[name](value, f"{where}.{name}") for name, value in options.items() if name != "rules"}
+        if "retention" in changes:
             # A bound belongs to the retention that it was given with.
-            checked.setdefault("max_events", None)
-        found = replace(self, **checked)
+            changes.setdefault("max_events", None)
+        try:
+            found = replace(self, **changes)
+        except ConfigError as error:
+            raise ConfigError(f"{where}.{error}") from None
         rules = options.get("rules", {})
-        if not isinstance(rules, Mapping):
-            raise ConfigError(f"{where}.rules: {rules!r} is not allowed; allowed: conditions with options below each")
-        return replace(
-            found,
-            rules=(
-                *self.rules,
-                *(
-                    TraceRule(
-                        Expression.parse(str(when), f"{where}.rules"),
-                        replace(found, rules=()).changed(then, f"{where}.rules.'{when}'"),
-                    )
-                    for when, then in rules.items()
-                ),
-            ),
-        )
+        _require_options(rules, f"{where}.rules")
+        own = [_rule(when, then, f"{where}.rules") for when, then in rules.items()]
+        found = replace(found, rules=(*own, *self.rules))
+        for rule in own:
+            found.under(rule)
+        return found
+
+    def under(self, rule: TraceRule) -> "TraceSettings":
+        """Give the settings that count while the condition of a rule holds."""
+        return replace(self, rules=()).changed(rule.options, rule.where)
+
+
+def _rule(when: Any, then: Any, where: str) -> TraceRule:
+    below = f"{where}.'{when}'"
+    _require_options(then, below)
+    for name in _FIXED:
+        if name in then:
+            raise ConfigError(f"{below}.{name}: a rule cannot change it; allowed: all other options")
+    return TraceRule(Expression.parse(str(when), where), then, below)
+
+
+def _require_options(options: Any, where: str) -> None:
+    if not isinstance(options, Mapping):
+        raise ConfigError(f"{where}: {options!r} is not allowed; allowed: options below it")
 
 
 def _types(value: Any, where: str) -> frozenset[EventType]:
-    if value == "all":
+    if isinstance(value, str) and value == "all":
         return _ALL
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence | Set) or isinstance(value, str):
         raise ConfigError(f"{where}: {value!r} is not allowed; allowed: all, or a list of types")
     found: set[EventType] = set()
     for pattern in value:
@@ -129,7 +162,7 @@ def _types(value: Any, where: str) -> frozenset[EventType]:
 
 def _one_of(allowed: Sequence[str]) -> Any:
     def check(value: Any, where: str) -> str:
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             raise ConfigError(f"{where}: {value!r} is not allowed; allowed: {', '.join(allowed)}")
         return str(value)
 
@@ -166,6 +199,8 @@ _CHECKS: dict[str, Any] = {
     "latencies": _flag,
 }
 
+# What stands for one character of many.
+_CLASSES = re.compile(r"\[[^]]*\]")
 _QUIET = _ALL - {EventType.BAR, EventType.INDICATOR}
 
 LEVELS: dict[str, TraceSettings] = {
@@ -199,7 +234,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class TracingConfig:
     """What is traced of containers whose ids match patterns; the most specific pattern counts, alone.
 
-    The most specific one has the most characters that are no wildcards; of equals, the later one.
+    The most specific one is the id itself, or has the most characters that are no wildcards; of equals, the later one.
 
     Attributes
     ----------
@@ -230,14 +265,15 @@ class TracingConfig:
         ConfigError
             Names the option, what it is, and what is allowed.
         """
+        _require_options(options, where)
         given = dict(options)
+        patterns = given.pop("containers", {})
+        _require_options(patterns, f"{where}.containers")
         preset = given.pop("preset", None)
         if preset is not None:
-            if preset not in PRESETS:
-                raise ConfigError(f"{where}.preset: {unknown_name('preset', str(preset), sorted(PRESETS))}")
-            below = {**PRESETS[preset].get("containers", {}), **given.get("containers", {})}
-            given = {**PRESETS[preset], **given, "containers": below}
-        patterns = given.pop("containers", {})
+            whole = PRESETS[_one_of(list(PRESETS))(preset, f"{where}.preset")]
+            patterns = {**whole.get("containers", {}), **patterns}
+            given = {**{name: value for name, value in whole.items() if name != "containers"}, **given}
         default = _leveled(given, LEVELS["none"], where)
         return cls(
             default,
@@ -249,21 +285,20 @@ class TracingConfig:
 
     def settings_for(self, container_id: str) -> TraceSettings:
         """Give what counts for a container."""
+        if container_id in self.containers:
+            return self.containers[container_id]
         found, most = self.default, -1
         for pattern, settings in self.containers.items():
-            specific = sum(character not in "*?[]" for character in pattern)
+            specific = sum(character not in "*?" for character in _CLASSES.sub("", pattern))
             if fnmatchcase(container_id, pattern) and specific >= most:
                 found, most = settings, specific
         return found
 
 
 def _leveled(options: Mapping[str, Any], base: TraceSettings, where: str) -> TraceSettings:
-    if not isinstance(options, Mapping):
-        raise ConfigError(f"{where}: {options!r} is not allowed; allowed: options below it")
+    _require_options(options, where)
     given = dict(options)
     level = given.pop("level", None)
     if level is not None:
-        if level not in LEVELS:
-            raise ConfigError(f"{where}.level: {unknown_name('level', str(level), list(LEVELS))}")
-        base = LEVELS[level]
+        base = LEVELS[_one_of(list(LEVELS))(level, f"{where}.level")]
     return base.changed(given, where)

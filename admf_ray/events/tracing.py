@@ -5,16 +5,18 @@ import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from admf_ray.core.registry import unknown_name
-from admf_ray.errors import ConfigError
+from admf_ray.errors import ConfigError, EventError
 from admf_ray.events.bus import EventBus
 from admf_ray.events.event import Event
 from admf_ray.events.latency import LatencyStatistics
 from admf_ray.events.memory import event_bytes
 from admf_ray.events.payloads import EventType
+from admf_ray.events.records import plain_number
 from admf_ray.events.retention import Retention, retain
 from admf_ray.events.storage import TraceStorage, read_trace
 from admf_ray.events.trace import Trace
@@ -47,7 +49,7 @@ def attach_tracer(
         For rules that ask for ``metrics.<name>``, and for what is written at the end.
     """
     settings = config.settings_for(bus.container_id)
-    if settings.retention is Retention.NONE:
+    if settings.retention is Retention.NONE and not settings.rules:
         return None
     tracer = EventTracer(settings, folder and folder / bus.container_id, metrics)
     bus.attach(tracer)
@@ -93,7 +95,8 @@ class EventTracer:
     """
 
     def __init__(self, settings: TraceSettings, folder: Path | None = None, metrics: Metrics | None = None) -> None:
-        every = (settings, *(rule.settings for rule in settings.rules))
+        self._under = [(rule.when, settings.under(rule)) for rule in settings.rules]
+        every = (settings, *(under for _, under in self._under))
         if folder is None and any(one.storage_backend == "disk" for one in every):
             raise ConfigError("storage_backend: disk needs a folder; allowed: one, or storage_backend=memory")
         self.counts = dict.fromkeys(EventType, 0)
@@ -107,55 +110,59 @@ class EventTracer:
         self._dropped = 0
         self._began = time.perf_counter()
         self._ended: float | None = None
+        self._retained = retain(Retention.NONE, None, None)
         self._check_rules()
         self._use(settings)
 
     def _check_rules(self) -> None:
         known = {f"events.{kind}" for kind in EventType}
         known |= {f"metrics.{name}" for name in (self._metrics() if self._metrics else ())}
-        for rule in self._base.rules:
-            for name in rule.when.names:
+        for when, _ in self._under:
+            for name in when.names:
                 if name not in known:
-                    raise ConfigError(f"rule '{rule.when.text}': {unknown_name('figure', name, sorted(known))}")
+                    raise ConfigError(f"rule '{when.text}': {unknown_name('figure', name, sorted(known))}")
 
-    def _use(self, settings: TraceSettings, kept: Sequence[Event[Any]] = ()) -> None:
+    def _use(self, settings: TraceSettings) -> None:
         """Go on with other settings, and with what was kept before."""
-        self.settings = settings
-        self._wanted = settings.events_to_trace
-        self._keeps_curve = settings.store_equity_curve
+        storage = self._storage
         is_stored = settings.storage_backend == "disk"
-        if is_stored and self._storage is None:
+        if is_stored and storage is None:
             assert self._folder is not None
             size = int(settings.max_file_size_mb * _MEGABYTE)
-            self._storage = TraceStorage(settings.file_format, self._folder, size)
+            storage = TraceStorage(settings.file_format, self._folder, size)
+        before, self._storage = self._retained, storage
         self._retained = retain(settings.retention, settings.max_events, self._store if is_stored else None)
-        for event in kept:
+        self._dropped += before.dropped
+        self.settings = settings
+        for event in before.events():
             self._retained.keep(event)
 
     def on_event(self, event: Event[Any]) -> None:
         """Take in an event."""
+        if self._ended is not None:
+            return
         kind = event.type
         self.counts[kind] += 1
-        if kind is EventType.PORTFOLIO and self._keeps_curve:
+        if kind is EventType.PORTFOLIO and self.settings.store_equity_curve:
+            equity = float(event.payload.equity)
             self._curve[0].append(event.timestamp)
-            self._curve[1].append(event.payload.equity)
-        if kind in self._wanted:
+            self._curve[1].append(equity)
+        if kind in self.settings.events_to_trace:
             self._retained.keep(event)
         if kind is EventType.POSITION_CLOSE and self._storage is not None:
             self._closed_trades += 1
             if self._closed_trades % self.settings.flush_trades == 0:
                 self._storage.flush()
-        if self._base.rules and (kind in _DECISIVE or self.events % _DECIDES_EVERY == 0):
+        if self._under and (kind in _DECISIVE or self.events % _DECIDES_EVERY == 0):
             self._decide()
 
     def _decide(self) -> None:
         """Let the first rule count whose condition holds."""
         figures = {f"events.{kind}": float(count) for kind, count in self.counts.items()}
         figures |= {f"metrics.{name}": value for name, value in (self._metrics() if self._metrics else {}).items()}
-        settings = next((rule.settings for rule in self._base.rules if rule.when.holds(figures)), self._base)
-        if settings is not self.settings and settings != self.settings:
-            self._dropped += self._retained.dropped
-            self._use(settings, self._retained.events())
+        settings = next((under for when, under in self._under if when.holds(figures)), self._base)
+        if settings is not self.settings:
+            self._use(settings)
 
     def _store(self, events: Sequence[Event[Any]]) -> None:
         assert self._storage is not None
@@ -195,12 +202,13 @@ class EventTracer:
         return self._curve
 
     def trace(self) -> Trace:
-        """Give what was kept: from the files, where there are any, and then from memory."""
+        """Give what was kept: from the files that it wrote, if any, and then from memory."""
         stored: list[Event[Any]] = []
         if self._storage is not None:
             self._storage.flush()
             assert self._folder is not None
-            stored = list(read_trace(self._folder)) if any(self._folder.glob("events*")) else []
+            if any(self._folder.glob("events*")):
+                stored = list(read_trace(self._folder, self._storage.first))
         return Trace([*stored, *self._retained.events()])
 
     def summary(self) -> dict[str, Any]:
@@ -216,14 +224,29 @@ class EventTracer:
         }
 
     def close(self) -> None:
-        """Store what is left, and write ``metrics.json``; once closed it may be closed again."""
+        """Store what is left, and write ``metrics.json``; once closed it may be closed again.
+
+        Raises
+        ------
+        EventError
+            Where something could not be stored; all else is.
+        """
         if self._ended is not None:
             return
         self._ended = time.perf_counter()
+        failed: list[EventError] = []
         if self._storage is not None:
-            left, self._dropped = self._retained.events(), self.dropped - self._storage.lost
-            self._retained = retain(self.settings.retention, self.settings.max_events, self._store)
-            self._store(left)
-            self._storage.flush()
+            left, before = self._retained.events(), self._retained
+            self._retained = retain(Retention.NONE, None, None)
+            self._dropped += before.dropped
+            steps: list[Callable[[], None]] = [partial(self._storage.write, event) for event in left]
+            for store in (*steps, self._storage.flush):
+                try:
+                    store()
+                except EventError as error:
+                    failed.append(error)
         if self._folder is not None:
-            write_text(self._folder / "metrics.json", json.dumps(plain(self.summary()), indent=2) + "\n")
+            summary = json.dumps(plain(self.summary()), indent=2, default=plain_number)
+            write_text(self._folder / "metrics.json", f"{summary}\n")
+        if failed:
+            raise failed[0]

@@ -189,7 +189,7 @@ class MetricsObserver:
             if place is not None:
                 if payload.bar < self._bar:
                     raise self._disorder(event)
-                self._newest = payload.bar
+                self._newest = max(self._newest, payload.bar)
                 self._closes[self._ended, place] = payload.close
         elif kind is Portfolio:
             if event.container_id == self._container_id:

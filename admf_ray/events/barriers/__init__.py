@@ -2,9 +2,21 @@
 
 from admf_ray.events.barriers.alignment import DataAlignment
 from admf_ray.events.barriers.compositions import AllOf, AnyOf
-from admf_ray.events.barriers.gate import Barrier, Gate, Held, Ordering
+from admf_ray.events.barriers.gate import Barrier, Gate, Held, Ordering, Reverting
 from admf_ray.events.barriers.lockstep import Lockstep
 from admf_ray.events.barriers.order_state import OrderState
 from admf_ray.events.barriers.timing import Timing
 
-__all__ = ["AllOf", "AnyOf", "Barrier", "DataAlignment", "Gate", "Held", "Lockstep", "OrderState", "Ordering", "Timing"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Barrier",
+    "DataAlignment",
+    "Gate",
+    "Held",
+    "Lockstep",
+    "OrderState",
+    "Ordering",
+    "Reverting",
+    "Timing",
+]

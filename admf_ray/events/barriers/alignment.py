@@ -9,17 +9,10 @@ from typing import Any
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import EventError
 from admf_ray.events.barriers.gate import Held
-from admf_ray.events.barriers.wording import (
-    BEFORE_ALL,
-    NAMED,
-    RECORDED,
-    listed,
-    require_at_least,
-    require_names,
-    said_at,
-)
+from admf_ray.events.barriers.wording import BEFORE_ALL, NAMED, RECORDED, listed, require_at_least, require_names
 from admf_ray.events.event import Event
 from admf_ray.events.payloads import Bar
+from admf_ray.logs import utc
 
 __all__ = ["DataAlignment"]
 
@@ -115,17 +108,17 @@ class DataAlignment:
         if key is None:
             return None
         if moment_of < self._frontier:
-            said = f"{_bar_name(key)} of {said_at(moment_of)} comes after bars of {said_at(self._frontier)} have passed"
+            said = f"{_bar_name(key)} of {utc(moment_of)} comes after bars of {utc(self._frontier)} have passed"
             return Held("DataAlignment", said, waits=False)
         if moment_of == self._frontier and key in self._gone:
-            return Held("DataAlignment", f"{_bar_name(key)} of {said_at(moment_of)} came twice", waits=False)
+            return Held("DataAlignment", f"{_bar_name(key)} of {utc(moment_of)} came twice", waits=False)
         moment = self._moments.get(moment_of)
         if moment is None or not moment.missing:
             return None
         # The same for all that wait at a timestamp, and asked for again with every bar that arrives.
         if moment.held is None:
             named = listed([_bar_name(one) for one in islice(moment.missing, NAMED)], len(moment.missing))
-            moment.held = Held("DataAlignment", f"at {said_at(moment_of)}: no bar yet of {named}", waits=True)
+            moment.held = Held("DataAlignment", f"at {utc(moment_of)}: no bar yet of {named}", waits=True)
         return moment.held
 
     def passed(self, event: Event[Any]) -> None:

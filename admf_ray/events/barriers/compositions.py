@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from admf_ray.events.barriers.gate import Barrier, Held, ordering_of, require_barriers
+from admf_ray.events.barriers.gate import Barrier, Held, Reverting, ordering_of, require_barriers
 from admf_ray.events.event import Event
 
 __all__ = ["AllOf", "AnyOf"]
@@ -46,6 +46,12 @@ class AllOf:
         """Tell every barrier."""
         for one in self.barriers:
             one.passed(event)
+
+    def failed(self, event: Event[Any]) -> None:
+        """Tell every barrier that takes something back."""
+        for one in self.barriers:
+            if isinstance(one, Reverting):
+                one.failed(event)
 
     def order(self, event: Event[Any]) -> tuple[Any, ...]:
         """Sort as the first barrier does, then the second, and so on."""
@@ -98,6 +104,12 @@ class AnyOf:
         """Tell every barrier."""
         for one in self.barriers:
             one.passed(event)
+
+    def failed(self, event: Event[Any]) -> None:
+        """Tell every barrier that takes something back."""
+        for one in self.barriers:
+            if isinstance(one, Reverting):
+                one.failed(event)
 
     def order(self, event: Event[Any]) -> tuple[Any, ...]:
         """Sort as the first barrier does, then the second, and so on."""

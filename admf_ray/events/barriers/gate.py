@@ -11,7 +11,7 @@ from admf_ray.errors import ConfigError, EventError
 from admf_ray.events.barriers.wording import RECORDED, require_at_least
 from admf_ray.events.event import Event, EventId
 
-__all__ = ["Barrier", "Gate", "Held", "Ordering", "ordering_of", "require_barriers"]
+__all__ = ["Barrier", "Gate", "Held", "Ordering", "Reverting", "ordering_of", "require_barriers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,14 @@ class Ordering(Protocol):
         """Give what waiting events are sorted by; events that compare equal stay in order of arrival."""
 
 
+@runtime_checkable
+class Reverting(Protocol):
+    """A barrier that expects something of what passes, and takes that back where it cannot come."""
+
+    def failed(self, event: Event[Any]) -> None:
+        """Take in that the handler of an event that passed, or what was told of it by `Barrier.passed`, raised."""
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     event: Event[Any]
@@ -68,8 +76,9 @@ class Gate:
     Whenever something is seen, what waits is tried again, in order of arrival or in that of the barrier (`Ordering`).
     The gate holds its handler, a bus holds the gate weakly: keep it. It is not to be called by several threads at once.
 
-    A handler that raises keeps no other event from passing: the first error is raised when all is done, with a note for
-    each further one.
+    A handler or a barrier that raises keeps no other event from passing: the first error is raised when all is done,
+    with a note for each further one. An event at which the barrier itself raises is dropped. A barrier that is
+    `Reverting` is told of every event that passed and was not handled.
 
     Parameters
     ----------
@@ -84,7 +93,8 @@ class Gate:
     passed, dropped : int
         Events. What is neither is `waiting`.
     held : Counter of str
-        How often events came to be held back by which barrier, trying again not counted.
+        How often events came to be held back by which barrier, trying again not counted; "Gate" for those that it
+        drops by itself.
     log : deque of (EventId, Held)
         The newest 100 of these.
 
@@ -101,7 +111,7 @@ class Gate:
     >>> subscription = bus.subscribe(EventType.BAR, gate.on_event)
     >>> bus.publish(Event(Bar("COMP", 0, 1.0, 1.0, 1.0, 1.0, 0.0), "data", "doctest-barriers", timestamp=60))
     >>> gate.log[-1][1].why
-    'at 1970-01-01T00:00:00.000000060: no bar yet of SPX'
+    'at 1970-01-01T00:00:00.000000060Z: no bar yet of SPX'
     >>> bus.publish(Event(Bar("SPX", 0, 1.0, 1.0, 1.0, 1.0, 0.0), "data", "doctest-barriers", timestamp=60))
     SPX
     COMP
@@ -170,20 +180,33 @@ class Gate:
         """Try everything that waits once, and say whether something passed."""
         before = self.passed
         for entry in tuple(self._waiting):
-            event = entry.event
-            held = self.barrier.reason(event)
-            if held is not None:
-                self._hold(entry, held)
-                continue
-            self._waiting.remove(entry)
-            self.barrier.passed(event)
-            self.passed += 1
             try:
-                self._handler(event)
+                self._try(entry)
             except Exception as error:
-                error.add_note(f"behind a gate, at {event.event_id} {event.type}")
+                where = "behind a gate"
+                if entry in self._waiting:
+                    where = "in the barrier of a gate"
+                    self._hold(entry, Held("Gate", f"{type(error).__name__}: {error}", waits=False))
+                error.add_note(f"{where}, at {entry.event.event_id} {entry.event.type}")
                 failures.append(error)
         return self.passed > before
+
+    def _try(self, entry: _Waiting) -> None:
+        """Hold back what waits, or hand it on."""
+        event = entry.event
+        held = self.barrier.reason(event)
+        if held is not None:
+            self._hold(entry, held)
+            return
+        try:
+            self.barrier.passed(event)
+            self._waiting.remove(entry)
+            self.passed += 1
+            self._handler(event)
+        except Exception:
+            if isinstance(self.barrier, Reverting):
+                self.barrier.failed(event)
+            raise
 
     def _hold(self, entry: _Waiting, held: Held) -> None:
         if held.barrier != entry.held_by:

@@ -25,10 +25,12 @@ class OrderState:
 
     Pending is a request that passed, then the order that is seen, which replaces it or an order before. It ends with
 
-    - ORDER_REJECTED of the symbol, or an ORDER whose quantity is 0;
-    - a FILL after which its fills sum up to its quantity, one that was cut to the cash (nothing of it waits on), or one
-      of an order with a higher number (an exit, which cancels what waits); those of lower numbers do not count;
+    - ORDER_REJECTED of the symbol, or an ORDER whose quantity is 0 or NaN;
+    - a FILL after which its fills sum up to its quantity (or to NaN), one that was cut to the cash (nothing of it waits
+      on), or one of an order with a higher number (an exit, which cancels what waits); those of lower numbers do not
+      count;
     - the first FILL where no ORDER was seen: only limits know what became of the quantity that was requested;
+    - `failed`, for a request whose handler raised before an ORDER was seen;
     - `end`, for what no event tells, such as a day order that its session's end cancels.
 
     Symbols are told apart, containers are not: a FILL subscription confines them.
@@ -67,7 +69,8 @@ class OrderState:
     def _end_if_filled(self, symbol: str) -> None:
         pending = self._pending[symbol]
         filled, quantity = abs(pending.filled), abs(pending.quantity)
-        if filled >= quantity or isclose(filled, quantity, rel_tol=1e-9):
+        # Written so that NaN, which no sum of fills would ever reach, ends it.
+        if not filled < quantity or isclose(filled, quantity, rel_tol=1e-9):
             self.end(symbol)
 
     def reason(self, event: Event[Any]) -> Held | None:
@@ -83,6 +86,16 @@ class OrderState:
         """Begin to wait for what becomes of a request."""
         if isinstance(event.payload, OrderRequest):
             self._pending[event.payload.symbol] = _Pending(event.event_id, event.payload.quantity)
+
+    def failed(self, event: Event[Any]) -> None:
+        """Let a request be pending no more that nothing became of."""
+        request = event.payload
+        if not isinstance(request, OrderRequest):
+            return
+        pending = self._pending.get(request.symbol)
+        # An order that was seen is sent, whatever failed after it.
+        if pending is not None and pending.order is None and pending.event_id == event.event_id:
+            self.end(request.symbol)
 
     def end(self, symbol: str) -> None:
         """Let nothing be pending of a symbol any more."""

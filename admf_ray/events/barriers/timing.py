@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from admf_ray.errors import ConfigError
 from admf_ray.events.barriers.gate import Held
-from admf_ray.events.barriers.wording import require_at_least, said_at
+from admf_ray.events.barriers.wording import require_at_least
 from admf_ray.events.event import Event
+from admf_ray.logs import utc
 
 _SECOND = 10**9
 
@@ -41,7 +42,7 @@ class Timing:
     >>> from admf_ray.events import Event, OrderRequest
     >>> barrier = Timing(hours=[("09:30", "16:00")], timezone="America/New_York")
     >>> barrier.reason(Event(OrderRequest("SPX", 3, 10.0), "portfolio", "a", timestamp=0)).why
-    '1970-01-01T00:00:00.000000000 is 19:00:00 in America/New_York; allowed: 09:30-16:00'
+    '1970-01-01T00:00:00Z is 19:00:00 in America/New_York; allowed: 09:30-16:00'
     """
 
     def __init__(
@@ -83,13 +84,13 @@ class Timing:
         for start, stop in self._hours:
             if (start <= now <= stop) if start < stop else (now >= start or now <= stop):
                 return None
-        return f"{said_at(moment)} is {local} in {self._zone}; allowed: {self._hours_text}"
+        return f"{utc(moment)} is {local} in {self._zone}; allowed: {self._hours_text}"
 
     def _too_many(self, moment: int) -> str | None:
         most = self._per_minute
         if most is None or len(self._recent) < most or moment - self._recent[0] >= 60 * _SECOND:
             return None
-        return f"{most} have passed in the 60 s before {said_at(moment)}; allowed: per_minute={most}"
+        return f"{most} have passed in the 60 s before {utc(moment)}; allowed: per_minute={most}"
 
     def _too_soon(self, event: Event[Any]) -> str | None:
         symbol = _symbol(event)
@@ -98,7 +99,7 @@ class Timing:
         passed = event.timestamp - self._latest[symbol]
         if passed >= self._cooldown:
             return None
-        return f"{symbol}: {passed} ns after the last one at {said_at(event.timestamp)}; allowed: {self._cooldown} ns"
+        return f"{symbol}: {passed} ns after the last one at {utc(event.timestamp)}; allowed: {self._cooldown} ns"
 
     def passed(self, event: Event[Any]) -> None:
         """Count an event."""

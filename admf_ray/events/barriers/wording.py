@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from admf_ray.errors import ConfigError
 
-__all__ = ["BEFORE_ALL", "NAMED", "RECORDED", "listed", "require_at_least", "require_names", "said_at"]
+__all__ = ["BEFORE_ALL", "NAMED", "RECORDED", "listed", "require_at_least", "require_names"]
 
 
 RECORDED = 100
@@ -29,7 +27,7 @@ def require_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def require_at_least(argument: str, value: int, least: int) -> int:
     """Give a whole number, or refuse what is none or too small."""
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigError(f"{argument}: {value!r} is not allowed; allowed: a whole number of at least {least}")
     return value
 
@@ -38,8 +36,3 @@ def listed(names: Sequence[str], number: int) -> str:
     """Say the first names, and how many more there are."""
     more = f" and {number - NAMED} more" if number > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def said_at(moment: int) -> str:
-    """Say a moment (nanoseconds UTC) as people write it."""
-    return str(np.datetime64(moment, "ns"))

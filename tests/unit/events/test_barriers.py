@@ -1,5 +1,5 @@
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from admf_ray.events import (
     Bar,
     Event,
     EventBus,
+    EventId,
     EventType,
     Fill,
     Order,
@@ -22,7 +23,18 @@ from admf_ray.events import (
     by_container,
     by_strategy,
 )
-from admf_ray.events.barriers import AllOf, AnyOf, Barrier, DataAlignment, Gate, Held, Lockstep, OrderState, Timing
+from admf_ray.events.barriers import (
+    AllOf,
+    AnyOf,
+    Barrier,
+    DataAlignment,
+    Gate,
+    Held,
+    Lockstep,
+    OrderState,
+    Reverting,
+    Timing,
+)
 
 NAME = "test-barriers"
 SECOND = 10**9
@@ -165,6 +177,63 @@ def test_a_handler_that_fails_keeps_no_other_event_from_passing() -> None:
     assert (gate.passed, gate.waiting) == (3, ())
 
 
+class Failing:
+    """A barrier that lets all pass and fails at single events, asked for a reason or told that they passed."""
+
+    def __init__(self, *, in_reason: tuple[str, ...] = (), in_passed: tuple[str, ...] = ()) -> None:
+        self.in_reason = in_reason
+        self.in_passed = in_passed
+
+    def see(self, event: Event) -> None:
+        """Take in nothing."""
+
+    def reason(self, event: Event) -> Held | None:
+        if event.payload.symbol in self.in_reason:
+            raise KeyError(event.payload.symbol)
+        return None
+
+    def passed(self, event: Event) -> None:
+        if event.payload.symbol in self.in_passed:
+            raise KeyError(event.payload.symbol)
+
+
+def test_an_event_with_a_time_that_no_calendar_has_is_dropped_and_blocks_no_other() -> None:
+    recorded = Recorded(Timing(hours=[("00:00", "23:59")]))
+    with pytest.raises(ValueError, match="is out of range") as caught:
+        recorded.take(request(at=10**21))
+    assert caught.value.__notes__ == ["in the barrier of a gate, at test-barriers#0 ORDER_REQUEST"]
+    recorded.take(request(at=SECOND))
+    assert [one.timestamp for one in recorded.events] == [SECOND]
+    assert (recorded.gate.waiting, recorded.gate.dropped, recorded.gate.held) == ((), 1, {"Gate": 1})
+
+
+@pytest.mark.parametrize("place", ["in_reason", "in_passed"])
+def test_an_event_at_which_a_barrier_fails_is_dropped_and_the_others_pass(place: str) -> None:
+    recorded = Recorded(AllOf(DataAlignment(PANEL), failing := Failing()))
+    recorded.take(bar("SPX", 0), bar("COMP", 0))
+    setattr(failing, place, ("COMP",))
+    with pytest.raises(KeyError):
+        recorded.take(bar("RUT", 0))
+    assert recorded.bars == ["SPX@0", "RUT@0"]
+    assert (recorded.gate.passed, recorded.gate.dropped, recorded.gate.waiting) == (2, 1, ())
+    assert recorded.gate.log[-1] == ((NAME, 0), Held("Gate", "KeyError: 'COMP'", waits=False))
+
+
+def test_what_handlers_raised_is_not_lost_when_a_barrier_fails_after_them() -> None:
+    def fail(event: Event[Bar]) -> None:
+        raise ValueError(event.payload.symbol)
+
+    gate = Gate(AllOf(DataAlignment(PANEL), Failing(in_passed=("COMP",))), fail)
+    gate.on_event(bar("SPX", 0))
+    gate.on_event(bar("COMP", 0))
+    with pytest.raises(ValueError, match="SPX") as caught:
+        gate.on_event(bar("RUT", 0))
+    own, at_comp, at_rut = caught.value.__notes__
+    assert own.startswith("behind a gate, at ")
+    assert at_comp.startswith("and then KeyError: 'COMP' in the barrier of a gate, at ")
+    assert at_rut.startswith("and then ValueError: RUT behind a gate, at ")
+
+
 def test_a_handler_may_let_the_next_event_pass_while_it_runs() -> None:
     lockstep, passed, ended = Lockstep(["cross"]), [], []
 
@@ -202,7 +271,7 @@ def test_bars_wait_for_all_symbols_and_pass_in_panel_order() -> None:
     recorded = Recorded(DataAlignment(PANEL))
     recorded.take(bar("RUT", 0), bar("COMP", 0))
     assert recorded.bars == []
-    assert recorded.why == "at 1970-01-01T00:00:00.000000000: no bar yet of SPX"
+    assert recorded.why == "at 1970-01-01T00:00:00Z: no bar yet of SPX"
     recorded.take(bar("SPX", 0))
     assert recorded.bars == ["SPX@0", "COMP@0", "RUT@0"]
 
@@ -255,9 +324,9 @@ def test_a_bar_cannot_come_any_more_once_its_symbol_is_seen_later() -> None:
 def test_bars_that_come_late_or_twice_are_dropped() -> None:
     recorded = Recorded(DataAlignment(["SPX", "COMP"]))
     recorded.take(bar("SPX", 1), bar("COMP", 1), bar("COMP", 1))
-    assert recorded.why == "COMP of 1970-01-01T00:00:00.000000001 came twice"
+    assert recorded.why == "COMP of 1970-01-01T00:00:00.000000001Z came twice"
     recorded.take(bar("COMP", 0))
-    assert "comes after bars of 1970-01-01T00:00:00.000000001 have passed" in recorded.why
+    assert "comes after bars of 1970-01-01T00:00:00.000000001Z have passed" in recorded.why
     recorded.take(bar("SPX", 2), bar("SPX", 2), bar("COMP", 2))
     assert recorded.bars == ["SPX@1", "COMP@1", "SPX@2", "COMP@2"]
     assert recorded.gate.dropped == 3
@@ -409,6 +478,7 @@ def test_a_request_is_dropped_while_another_one_of_its_symbol_is_pending() -> No
         pytest.param([order(1), fill(1, 4.0, Limit.CASH | Limit.PARTICIPATION)], id="cut to the cash"),
         pytest.param([order(1), fill(2, -20.0)], id="cancelled by an exit"),
         pytest.param([order(1), order(2, 0.0)], id="replaced by nothing"),
+        pytest.param([order(1), order(2, math.nan)], id="replaced by no number"),
         pytest.param([fill(9, 1.0)], id="filled without an order"),
         pytest.param([Event(OrderRejected("SPX", 3, 10.0, "halt"), "risk", NAME)], id="rejected"),
     ],
@@ -452,6 +522,74 @@ def test_an_order_that_ends_without_an_event_is_ended_by_hand() -> None:
     assert recorded.gate.passed == 1
 
 
+class FirstFails:
+    """A handler that fails at the first event."""
+
+    def __init__(self) -> None:
+        self.handled: list[EventId] = []
+
+    def __call__(self, event: Event) -> None:
+        self.handled.append(event.event_id)
+        if len(self.handled) == 1:
+            raise ValueError("no connection")
+
+
+def numbered(sequence: int, symbol: str = "SPX") -> Event[OrderRequest]:
+    return Event(OrderRequest(symbol, 3, 10.0), "portfolio", NAME, sequence=sequence)
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        pytest.param(lambda state: state, id="alone"),
+        pytest.param(lambda state: AllOf(Timing(per_minute=9), state), id="all of"),
+        pytest.param(lambda state: AnyOf(state, AllOf(state)), id="any of"),
+    ],
+)
+def test_a_request_whose_handler_fails_is_not_pending(compose: Callable[[OrderState], Barrier]) -> None:
+    gate = Gate(compose(OrderState()), handler := FirstFails())
+    with pytest.raises(ValueError, match="no connection"):
+        gate.on_event(numbered(1))
+    gate.on_event(numbered(2))
+    assert handler.handled == [(NAME, 1), (NAME, 2)]
+    gate.on_event(numbered(3))
+    assert (gate.passed, gate.dropped) == (2, 1)
+
+
+def test_a_request_that_passed_one_barrier_and_fails_in_the_next_is_not_pending() -> None:
+    recorded = Recorded(AllOf(OrderState(), failing := Failing(in_passed=("SPX",))))
+    with pytest.raises(KeyError):
+        recorded.take(numbered(1))
+    failing.in_passed = ()
+    recorded.take(numbered(2))
+    assert [one.sequence for one in recorded.events] == [2]
+
+
+def test_an_order_that_was_sent_before_its_handler_failed_is_pending() -> None:
+    def send(event: Event[OrderRequest]) -> None:
+        gate.watch(order(1))
+        raise ValueError("after it was sent")
+
+    gate = Gate(OrderState(), send)
+    with pytest.raises(ValueError, match="after it was sent"):
+        gate.on_event(numbered(1))
+    gate.on_event(numbered(2))
+    assert (gate.passed, gate.dropped) == (1, 1)
+
+
+def test_what_failed_ends_neither_another_request_nor_another_symbol() -> None:
+    state = OrderState()
+    state.passed(numbered(1))
+    for other in (numbered(2), numbered(1, "COMP"), bar("SPX", 1)):
+        state.failed(other)
+    assert state.reason(numbered(3)) is not None
+
+
+def test_barriers_that_take_something_back_are_told_apart() -> None:
+    assert all(isinstance(one, Reverting) for one in (OrderState(), AllOf(OrderState()), AnyOf(OrderState())))
+    assert not any(isinstance(one, Reverting) for one in (DataAlignment(PANEL), Lockstep(["cross"])))
+
+
 # Rate, hours, cooldown
 
 
@@ -460,7 +598,7 @@ def test_only_so_many_events_pass_within_sixty_seconds() -> None:
     recorded.take(*(request(at=seconds * SECOND) for seconds in (0, 30, 59, 60, 61, 90)))
     # What was dropped at 59 and 61 does not count.
     assert [one.timestamp // SECOND for one in recorded.events] == [0, 30, 60, 90]
-    assert recorded.why == "2 have passed in the 60 s before 1970-01-01T00:01:01.000000000; allowed: per_minute=2"
+    assert recorded.why == "2 have passed in the 60 s before 1970-01-01T00:01:01Z; allowed: per_minute=2"
 
 
 # 2020-01-02 was a Thursday in winter (UTC-5 in New York), 2020-07-02 one in summer (UTC-4).
@@ -491,7 +629,7 @@ def test_every_symbol_has_a_cooldown_of_its_own() -> None:
     recorded = Recorded(Timing(cooldown=10))
     recorded.take(request("SPX", at=0), request("COMP", at=5), request("SPX", at=9), request("SPX", at=10))
     assert [(one.payload.symbol, one.timestamp) for one in recorded.events] == [("SPX", 0), ("COMP", 5), ("SPX", 10)]
-    assert recorded.why == "SPX: 9 ns after the last one at 1970-01-01T00:00:00.000000009; allowed: 10 ns"
+    assert recorded.why == "SPX: 9 ns after the last one at 1970-01-01T00:00:00.000000009Z; allowed: 10 ns"
 
 
 # Strategies in step
@@ -633,7 +771,7 @@ def test_all_of_them_name_every_reason_and_wait_only_if_each_does() -> None:
     recorded.take(bar("SPX", 0), bar("COMP", 0), bar("SPX", 1))
     held = recorded.gate.log[-1][1]
     assert held.barrier == "DataAlignment and Lockstep"
-    assert held.why == "at 1970-01-01T00:00:00.000000001: no bar yet of COMP; bar 0: no report of cross"
+    assert held.why == "at 1970-01-01T00:00:00.000000001Z: no bar yet of COMP; bar 0: no report of cross"
     assert held.waits
     dropping = Recorded(AllOf(Lockstep(["cross"]), Timing(hours=[("10:00", "11:00")])))
     dropping.gate.barrier.passed(bar("SPX", 0))
@@ -711,6 +849,7 @@ def test_every_request_passes_or_is_dropped_with_a_reason(steps: list[tuple[str,
         (Timing, "per_minute, hours and cooldown: none is given"),
         (lambda: Timing(per_minute=0), "per_minute: 0 is not allowed"),
         (lambda: Timing(per_minute=1.5), "per_minute: 1.5 is not allowed"),
+        (lambda: Timing(per_minute=True), "per_minute: True is not allowed; allowed: a whole number of at least 1"),
         (lambda: Timing(cooldown=-1), "cooldown: -1 is not allowed"),
         (
             lambda: Timing(hours=[("9.30", "16:00")]),

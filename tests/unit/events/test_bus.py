@@ -3,8 +3,10 @@
 import gc
 import logging
 import threading
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from admf_ray.errors import ConfigError, EventError, IsolationViolation
@@ -194,6 +196,51 @@ def test_a_handler_of_errors_that_raises_does_not_go_round_in_circles() -> None:
         assert bus.failures == {("Listener.on_event", "ValueError"): 1}
 
 
+def test_a_handler_of_errors_that_publishes_nonsense_does_not_go_round_in_circles() -> None:
+    with buses("a", "b", isolation="lenient") as [bus, other]:
+        listener = Listener(lambda event: bus.publish("nonsense"))  # type: ignore[arg-type]
+        foreign = Listener(lambda event: bus.publish(system(other, "not mine")))
+        for one in (listener, foreign):
+            bus.subscribe(EventType.ERROR, one.on_event)
+        bus.publish(Event(Error("broken", "on purpose"), "tester", "a"))
+        assert bus.failures == {("", "malformed"): 3, ("tester", "IsolationViolation"): 3}
+        assert len(listener.events) == 3, "of the first one, and of each of the two that it led to"
+
+
+def test_a_timer_that_raises_starves_nobody() -> None:
+    class Timer:
+        def on_handled(self, event: Event[Any], handler: str, nanoseconds: int) -> None:
+            raise ValueError("no time")
+
+    with buses("a") as [bus]:
+        first, second = Listener(), Listener()
+        for one in (first, second):
+            bus.subscribe(EventType.SYSTEM, one.on_event)
+        bus.attach(Timer())
+        bus.publish(system(bus, "one"))
+        assert (first.texts, second.texts) == (["one"], ["one"])
+        assert bus.failures == {("Timer.on_handled", "ValueError"): 2}
+
+
+def test_observers_see_a_delivery_to_its_end_though_a_handler_closes_the_container() -> None:
+    order: list[str] = []
+
+    class Observer:
+        def on_event(self, event: Event[Any]) -> None:
+            order.append(event.payload.message)
+
+        def close(self) -> None:
+            order.append("closed")
+
+    with buses("a") as [bus]:
+        closing = Listener(lambda event: bus.close())
+        bus.subscribe(EventType.SYSTEM, closing.on_event)
+        for _ in range(2):
+            bus.attach(Observer())
+        bus.publish(system(bus, "one"))
+    assert order == ["one", "one", "closed", "closed"]
+
+
 def test_where_errors_raise_the_first_one_ends_publishing_and_drops_what_waits() -> None:
     def fail(event: Event[Any]) -> None:
         bus.publish(system(bus, "never"))
@@ -217,6 +264,10 @@ def test_where_errors_raise_the_first_one_ends_publishing_and_drops_what_waits()
         (Event(("BAR", 1.0), "tester", "a"), "the payload is a tuple"),
         (Event(System("x"), "", "a"), "source_id of a SYSTEM event is ''; allowed: a text that is not empty"),
         (Event(System("x"), None, "a"), "source_id of a SYSTEM event is None"),  # type: ignore[arg-type]
+        (Event(System("x"), 5, "a"), "source_id of a SYSTEM event is 5"),  # type: ignore[arg-type]
+        (Event(System("x"), "tester", "a", "noon"), "timestamp of a SYSTEM event is 'noon'; allowed: an int"),  # type: ignore[arg-type]
+        (Event(System("x"), "tester", "a", np.int64(3)), "timestamp of a SYSTEM event is "),
+        (SimpleNamespace(payload=System("x"), source_id="a", container_id="a"), "a SimpleNamespace was published"),
         (Event(System("x"), "tester", ""), "container_id of a SYSTEM event is ''"),
         (Event(System("x"), "tester", None), "container_id of a SYSTEM event is None"),  # type: ignore[arg-type]
     ],
@@ -251,6 +302,23 @@ def test_another_containers_event_raises_in_strict_mode() -> None:
         ):
             one.publish(system(other, "not mine"))
         assert listener.events == []
+
+
+def test_a_violation_stops_the_container_that_did_it_and_no_other() -> None:
+    registry = ContainerRegistry()
+    down = [ForwardingRule("down", frozenset([EventType.SYSTEM]))]
+    parent = EventBus("parent", registry=registry)
+    one, two = (EventBus(name, parent, down) for name in ("one", "two"))
+    impostor = Listener(lambda event: one.publish(system(two, "not mine")))
+    after, of_two, errors = Listener(), Listener(), Listener()
+    one.subscribe(EventType.SYSTEM, impostor.on_event)
+    one.subscribe(EventType.SYSTEM, after.on_event)
+    two.subscribe(EventType.SYSTEM, of_two.on_event)
+    parent.subscribe(EventType.ERROR, errors.on_event)
+    parent.publish(system(parent, "down"))
+    assert (after.events, of_two.texts) == ([], ["down"])
+    assert [event.payload[:3:2] for event in errors.events] == [("IsolationViolation", "forward to one")]
+    parent.close()
 
 
 def test_another_containers_event_is_recorded_in_lenient_mode_and_reaches_nobody() -> None:
@@ -396,6 +464,8 @@ def test_many_threads_on_one_bus_lose_nothing_and_number_each_event_once() -> No
     ("options", "said"),
     [
         ({"container_id": ""}, "container_id: '' is no id"),
+        ({"container_id": "../up"}, "container_id: '../up' is no id; allowed: up to 200 characters without / and"),
+        ({"container_id": ".."}, "container_id: '..' is no id"),
         ({"container_id": 7}, "container_id: 7 is no id"),
         ({"isolation": "loose"}, "isolation: 'loose' is not allowed; allowed: strict, lenient"),
         ({"errors": "ignore"}, "errors: 'ignore' is not allowed; allowed: event, raise"),
@@ -407,8 +477,57 @@ def test_a_bus_that_cannot_be_is_refused(options: dict[str, Any], said: str) -> 
         EventBus(**{"container_id": "a", "registry": ContainerRegistry(), **options})
 
 
+def test_something_that_is_no_filter_is_refused() -> None:
+    with buses("a") as [bus], pytest.raises(EventError, match="is no filter; allowed: by_strategy"):
+        bus.subscribe(EventType.SIGNAL, Listener().on_event, lambda event: True)  # type: ignore[call-overload]
+
+
+def test_a_subscription_is_ended_on_its_own_bus() -> None:
+    with buses("a", "b") as [one, other]:
+        listener = Listener()
+        subscription = one.subscribe(EventType.SYSTEM, listener.on_event)
+        with pytest.raises(EventError, match=r"the subscription of Listener.on_event to SYSTEM is another bus's"):
+            other.unsubscribe(subscription)
+        one.publish(system(one, "told"))
+    assert listener.texts == ["told"]
+
+
+def test_a_cause_that_was_not_published_is_refused() -> None:
+    with pytest.raises(EventError, match="the cause of an event has no number"):
+        Event(System("effect"), "tester", "a", cause=Event(System("cause"), "tester", "a"))
+
+
+def test_children_live_in_the_registry_of_their_parent() -> None:
+    registry = ContainerRegistry()
+    parent = EventBus("parent", registry=registry)
+    child = EventBus("child", parent)
+    assert registry.live() == [child, parent]
+    parent.close()
+
+
+def test_collecting_garbage_may_end_subscriptions_while_others_change() -> None:
+    class Cyclic(Listener):
+        def __init__(self, bus: EventBus) -> None:
+            super().__init__()
+            self.itself, self.bus = self, bus
+            self.subscription = bus.subscribe(EventType.SYSTEM, self.on_event)
+
+        def __del__(self) -> None:
+            self.bus.unsubscribe(self.subscription)
+
+    before = gc.get_threshold()
+    gc.set_threshold(20)
+    try:
+        with buses("a") as [bus]:
+            for _ in range(500):
+                Cyclic(bus)
+                assert len(bus.subscriptions) < 100
+    finally:
+        gc.set_threshold(*before)
+
+
 def test_unknown_types_and_directions_are_refused() -> None:
-    with buses("a") as [bus], pytest.raises(EventError, match="no type of event is named 'SIGNALS'"):
+    with buses("a") as [bus], pytest.raises(ConfigError, match="no type of event is named 'SIGNALS'"):
         bus.subscribe("SIGNALS", Listener().on_event)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="direction of forwarding: 'sideways'"):
         ForwardingRule("sideways", frozenset())  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from admf_ray.errors import ConfigError
@@ -87,6 +88,19 @@ def test_an_event_has_one_line_whatever_its_texts_are(bus: EventBus) -> None:
     assert len(shown) == 100
     assert shown.startswith(r"'Traceback\nxxx")
     assert shown.endswith("x…")
+
+
+@pytest.mark.parametrize(
+    ("array", "shown"),
+    [
+        (np.array([0.5, 1.0]), "[0.5 1. ]"),
+        (np.array([]), "[]"),
+        (np.eye(2), "[[1. 0.]  [0. 1.]]"),
+    ],
+)
+def test_an_array_in_a_payload_is_shown_in_the_line(bus: EventBus, array: np.ndarray, shown: str) -> None:
+    (line,) = lines(bus, of(Signal("cross", "SPX", 3, array)))
+    assert line == f"- SIGNAL test-console#1 rule: strategy=cross symbol=SPX bar=3 target={shown} number=0 regime=-1"
 
 
 def test_only_the_asked_types_are_written(bus: EventBus) -> None:

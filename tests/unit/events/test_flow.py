@@ -256,8 +256,54 @@ def test_events_far_beyond_an_exact_sequence_are_counted(bus: EventBus) -> None:
     say(bus, SIGNAL)
     for _ in range(1003):
         say(bus, BAR)
-    # One that belongs to the sequence and 1,000 more are kept.
-    assert texts(validator)[-1] == "unexpected: 3 further events, from flow#1002 on"
+    # Positions 2 to 201 are compared; of the other 803 three are not even kept.
+    found = texts(validator)
+    assert found[:2] == ["unexpected: BAR flow#2 at position 2", "unexpected: BAR flow#3 at position 3"]
+    assert found[199:] == [
+        "unexpected: BAR flow#201 at position 201",
+        "unexpected: 803 further events, from flow#202 on",
+    ]
+
+
+def test_long_sequences_are_compared_from_the_first_difference_on_and_the_rest_is_counted(bus: EventBus) -> None:
+    validator = watched(bus, exact=[EventType.BAR] * 10 + [EventType.SIGNAL] * 600)
+    for payload in [BAR] * 10 + [ORDER, *[BAR] * 600]:
+        say(bus, payload)
+    found = validator.findings()
+    # ORDER does not count, so that position 11 is the event 12.
+    assert str(found[0]) == "unexpected: BAR flow#12 at position 11"
+    assert (found[-1].kind, found[-1].event_id) == ("unexpected", "flow#212")
+    assert found[-1].what == "400 further events, from flow#212 on, are not the 400 that should come"
+    assert len(found) == 200 + 200 + 1
+
+
+def test_in_a_long_sequence_one_surplus_event_is_one_finding(bus: EventBus) -> None:
+    validator = watched(bus, exact=[EventType.BAR, EventType.SIGNAL] * 400, of=[EventType.ORDER])
+    for payload in [*[BAR, SIGNAL] * 100, ORDER, *[BAR, SIGNAL] * 300]:
+        say(bus, payload)
+    assert texts(validator) == ["unexpected: ORDER flow#201 at position 201"]
+
+
+def test_a_second_difference_far_from_the_first_is_part_of_the_rest(bus: EventBus) -> None:
+    validator = watched(bus, exact=[EventType.BAR, EventType.SIGNAL] * 400, of=[EventType.ORDER])
+    for payload in [*[BAR, SIGNAL] * 2, ORDER, *[BAR, SIGNAL] * 300, ORDER, *[BAR, SIGNAL] * 98]:
+        say(bus, payload)
+    # Compared are 200 events from flow#5 on, which are the first ORDER and positions 5 to 203. The second ORDER is
+    # flow#606; it comes after position 604, and all after it is equal.
+    assert texts(validator) == [
+        "unexpected: ORDER flow#5 at position 5",
+        "unexpected: 402 further events, from flow#205 on, are not the 401 that should come",
+    ]
+
+
+def test_types_that_are_missing_beyond_what_is_compared_are_counted(bus: EventBus) -> None:
+    validator = watched(bus, exact=[EventType.BAR, *[EventType.SIGNAL] * 300, EventType.ORDER])
+    for payload in (BAR, ORDER):
+        say(bus, payload)
+    found = validator.findings()
+    assert str(found[0]) == "missing: SIGNAL at position 2, where ORDER flow#2 came"
+    assert str(found[-1]) == "missing: 100 further events, from SIGNAL at position 202 on"
+    assert (len(found), found[-1].event_id) == (201, "flow#2")
 
 
 def test_check_names_the_first_findings(bus: EventBus) -> None:

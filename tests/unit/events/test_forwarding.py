@@ -167,6 +167,26 @@ class TestChannel:
         channel.subscribe(two)
         assert channel.subscribers == [two]
 
+    def test_a_subscriber_that_fails_starves_no_other(self) -> None:
+        with buses("publisher", "one", "two", errors="raise") as [publisher, one, two]:
+            channel = InterContainerChannel("systems", [EventType.SYSTEM])
+            channel.publish_from(publisher)
+            for bus in (one, two):
+                channel.subscribe(bus)
+
+            def fail(event: Any) -> None:
+                raise ValueError("of one")
+
+            failing, of_two = Listener(fail), listening(two)
+            one.subscribe(EventType.SYSTEM, failing.on_event)
+            with pytest.raises(ValueError, match="of one"):
+                publisher.publish(system(publisher, "carried"))
+            assert of_two.texts == ["carried"]
+
+    def test_a_policy_takes_sets_of_kinds(self) -> None:
+        with pytest.raises(ConfigError, match="publishers: 'risk' is not allowed; allowed: a set of kinds"):
+            AccessPolicy(publishers="risk")  # type: ignore[arg-type]
+
     def test_nobody_joins_twice_and_unknown_types_are_refused(self) -> None:
         with buses("a", "b") as [one, other]:
             channel = InterContainerChannel("systems", [EventType.SYSTEM])

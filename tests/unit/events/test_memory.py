@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from admf_ray.events import (
@@ -167,9 +168,14 @@ def test_a_number_that_occurs_twice_costs_once() -> None:
 
 
 def test_a_cause_costs_its_id_and_not_its_event() -> None:
-    cause = Event(System("x" * 1_000), "a", "a")
+    cause = Event(System("x" * 1_000), "a", "a", sequence=1)
     without, caused = Event(System("seen"), "a", "a"), Event(System("seen"), "a", "a", cause=cause)
     assert event_bytes(caused) - event_bytes(without) == sys.getsizeof(caused.causation_id)
+
+
+def test_an_array_in_a_payload_is_counted_with_its_numbers() -> None:
+    short, long = (Event(Signal("cross", "SPX", 3, np.zeros(count)), "cross", "a") for count in (10, 110))
+    assert event_bytes(long) - event_bytes(short) == 100 * 8
 
 
 def test_a_nan_is_a_number_like_any_other() -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,14 +102,17 @@ def test_the_lines_are_json_that_any_tool_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])
-def test_a_torn_tail_is_left_out_and_cut_off_before_more_is_added(tmp_path: Path, cut: int) -> None:
+def test_a_torn_tail_is_left_out_and_more_goes_into_another_file(tmp_path: Path, cut: int) -> None:
     events = list(events_of_trades(3))
     written("jsonl", tmp_path, events)
     path = tmp_path / "events.jsonl.gz"
     os.truncate(path, path.stat().st_size - cut)
+    torn = path.read_bytes()
     assert list(map(repr, read_trace(tmp_path))) == list(map(repr, events[:250]))
     written("jsonl", tmp_path, events[250:])
     assert list(map(repr, read_trace(tmp_path))) == list(map(repr, events))
+    assert list(map(repr, read_trace(tmp_path, first=1))) == list(map(repr, events[250:]))
+    assert path.read_bytes() == torn
 
 
 def test_noise_at_the_end_is_left_out_too(tmp_path: Path) -> None:
@@ -119,11 +123,55 @@ def test_noise_at_the_end_is_left_out_too(tmp_path: Path) -> None:
     assert list(map(repr, read_trace(tmp_path))) == list(map(repr, events))
 
 
-def test_damage_in_the_middle_is_refused(tmp_path: Path) -> None:
-    written("jsonl", tmp_path, list(events_of_trades(30)), size=0.001)
-    os.truncate(tmp_path / "events.1.jsonl.gz", 20)
-    with pytest.raises(EventError, match="events.1.jsonl.gz' is damaged at byte 0"):
+def test_damage_that_is_followed_by_more_is_refused_and_never_deleted(tmp_path: Path) -> None:
+    written("jsonl", tmp_path, list(events_of_trades(3)))
+    path = tmp_path / "events.jsonl.gz"
+    content = bytearray(path.read_bytes())
+    content[200] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(EventError, match="events.jsonl.gz' is damaged behind byte 0"):
         list(read_trace(tmp_path))
+    TraceStorage("jsonl", tmp_path, 10**8)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_holds_one_format(tmp_path: Path) -> None:
+    written("parquet", tmp_path, list(events_of_trades(1)))
+    with pytest.raises(EventError, match="holds a trace as parquet; allowed: file_format=parquet, or another folder"):
+        TraceStorage("jsonl", tmp_path, 1)
+
+
+def test_a_part_that_was_removed_is_not_written_again(tmp_path: Path) -> None:
+    events = list(events_of_trades(2))
+    written("parquet", tmp_path, events[:150])
+    (tmp_path / "events.parquet").unlink()
+    written("parquet", tmp_path, events[150:])
+    assert list(map(repr, read_trace(tmp_path))) == list(map(repr, events[50:]))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_numbers_of_numpy_are_numbers(tmp_path: Path, kind: str) -> None:
+    event = Event(Portfolio(np.int64(3), np.float64(1.5), np.float32(2.5), (np.float64(1.0),)), "p", "a", sequence=1)
+    written(kind, tmp_path, [event])
+    assert [event.payload for event in read_trace(tmp_path)] == [Portfolio(3, 1.5, 2.5, (1.0,))]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_cannot_be_put_into_words_is_counted_and_takes_nothing_with_it(tmp_path: Path, kind: str) -> None:
+    storage = TraceStorage(kind, tmp_path, 10**8)
+    with pytest.raises(EventError, match="event a#2 cannot be stored"):
+        storage.write(Event(System(object()), "tester", "a", sequence=2))
+    storage.write(Event(System("goes on"), "tester", "a", sequence=3))
+    storage.flush()
+    assert (storage.lost, len(list(read_trace(tmp_path)))) == (1, 1)
+
+
+def test_numbers_that_do_not_fit_a_table_are_said_to_be_lost(tmp_path: Path) -> None:
+    storage = TraceStorage("parquet", tmp_path, 10**8)
+    storage.write(Event(System("x"), "tester", "a", 2**70, sequence=1))
+    with pytest.raises(EventError, match="1 events are lost"):
+        storage.flush()
+    assert storage.lost == 1
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
@@ -147,6 +195,9 @@ def test_where_there_is_no_trace_that_is_said(tmp_path: Path) -> None:
         {"type": "FILLS"},
         {"type": "FILL", "payload": {}},
         {"type": "SYSTEM", "payload": {"msg": "x"}, "source": "a", "container": "a", "timestamp": 0},
+        {"type": "SYSTEM", "payload": None},
+        {"type": "SYSTEM", "payload": []},
+        b"no json",
     ],
 )
 def test_a_record_that_is_no_event_is_refused(record: dict[str, Any]) -> None:

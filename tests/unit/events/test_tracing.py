@@ -1,23 +1,28 @@
 """Tracing: what is kept, what goes to files, what may be asked of it, and what is configured for whom."""
 
+import contextlib
 import json
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from admf_ray.errors import ConfigError
+from admf_ray.errors import ConfigError, EventError
 from admf_ray.events import (
     LEVELS,
     PRESETS,
+    ContainerRegistry,
     Error,
     Event,
+    EventBus,
     EventTracer,
     EventType,
     Retention,
     RiskBreach,
     Signal,
+    System,
     Trace,
     TraceSettings,
     TracingConfig,
@@ -76,6 +81,32 @@ class TestRetention:
         for number in range(100):
             tracer.on_event(Event(Signal("cross", "SPX", number, 1.0), "cross", "a", number, f"trade-{number}"))
         assert (tracer.retained, tracer.dropped) == (10, 90)
+
+    def test_a_trade_that_had_to_go_is_not_taken_for_a_whole_one(self, tmp_path: Path) -> None:
+        settings = TraceSettings(retention=Retention.TRADE_COMPLETE, max_events=30, storage_backend="disk")
+        tracer = fed(settings, 3, tmp_path)
+        tracer.close()
+        assert (tracer.retained, tracer.dropped, list(tmp_path.glob("events*"))) == (0, 3 * 31, [])
+
+    def test_open_trades_are_kept_in_the_order_of_arrival(self) -> None:
+        tracer = EventTracer(TraceSettings(retention=Retention.TRADE_COMPLETE))
+        for number in range(6):
+            tracer.on_event(
+                Event(
+                    Signal("cross", "SPX", number, 1.0),
+                    "cross",
+                    "a",
+                    number,
+                    f"trade-{number % 2}",
+                    sequence=number + 1,
+                )
+            )
+        assert [event.sequence for event in tracer.trace()] == [1, 2, 3, 4, 5, 6]
+
+    def test_troubles_that_belong_to_no_trade_are_stored_with_the_trades(self, tmp_path: Path) -> None:
+        tracer = EventTracer(TraceSettings(retention=Retention.TRADE_COMPLETE, storage_backend="disk"), tmp_path)
+        tracer.on_event(Event(Error("ValueError", "no number"), "bus", "a", sequence=1))
+        assert [event.type for event in tracer.trace()] == ["ERROR"]
 
     def test_minimal_keeps_counts_and_the_newest_troubles(self) -> None:
         tracer = fed(TraceSettings(retention=Retention.MINIMAL, max_events=2), 2)
@@ -236,6 +267,41 @@ class TestFiles:
         assert summary["events_per_second"] > 0
         assert len(list(read_trace(tmp_path / "a"))) == 200
 
+    def test_a_trace_is_of_its_own_run_where_the_folder_holds_earlier_ones(self, tmp_path: Path) -> None:
+        settings = TraceSettings(storage_backend="disk")
+        fed(settings, 2, tmp_path).close()
+        tracer = fed(settings, 1, tmp_path)
+        assert (len(tracer.trace()), sum(1 for _ in read_trace(tmp_path))) == (100, 300)
+
+    def test_what_cannot_be_stored_at_the_end_takes_nothing_with_it(self, tmp_path: Path) -> None:
+        tracer = EventTracer(TraceSettings(retention=Retention.SLIDING_WINDOW, storage_backend="disk"), tmp_path)
+        for number, message in enumerate(("first", object(), "last"), 1):
+            tracer.on_event(Event(System(message), "tester", "a", sequence=number))  # type: ignore[arg-type]
+        with pytest.raises(EventError, match="event a#2 cannot be stored"):
+            tracer.close()
+        assert [event.sequence for event in read_trace(tmp_path)] == [1, 3]
+        assert json.loads((tmp_path / "metrics.json").read_text())["dropped"] == 1
+
+    def test_events_that_come_while_the_container_is_closed_are_stored_or_not_counted(self, tmp_path: Path) -> None:
+        for number in range(30):
+            folder = tmp_path / str(number)
+            bus = EventBus("a", registry=ContainerRegistry())
+            tracer = attach_tracer(bus, TracingConfig.parse({"level": "debug", "storage_backend": "disk"}), folder)
+            assert tracer
+
+            def publish(bus: EventBus = bus) -> None:
+                with contextlib.suppress(EventError):
+                    while True:
+                        bus.publish(system(bus, "x"))
+
+            thread = threading.Thread(target=publish)
+            thread.start()
+            while tracer.events < 20:
+                pass
+            bus.close()
+            thread.join()
+            assert sum(1 for _ in read_trace(folder / "a")) == tracer.events
+
     def test_disk_without_a_folder_is_refused(self) -> None:
         with pytest.raises(ConfigError, match="storage_backend: disk needs a folder"):
             EventTracer(TraceSettings(storage_backend="disk"))
@@ -269,6 +335,26 @@ class TestConfiguration:
         assert config.settings_for("a_spx").latencies, "what a pattern does not say is as for all"
         assert [config.settings_for(name).max_events for name in ("a", "a_spx")] == [7, None], "but for bounds"
 
+    def test_an_id_counts_before_any_pattern_and_a_choice_of_characters_is_a_wildcard(self) -> None:
+        config = TracingConfig.parse(
+            {"containers": {"best_1": {"level": "debug"}, "best_[0123456789]": {"level": "minimal"}, "best_?": {}}}
+        )
+        found = [config.settings_for(name).retention.value for name in ("best_1", "best_2")]
+        assert found == ["full", "none"], "of two with as many characters that are no wildcards the later one counts"
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"retention": "everything"}, "retention: 'everything' is not allowed"),
+            ({"max_events": -1}, "max_events: -1 is not allowed"),
+            ({"storage_backend": "dsk"}, "storage_backend: 'dsk' is not allowed"),
+        ],
+    )
+    def test_settings_that_are_made_directly_are_checked_too(self, options: dict[str, Any], said: str) -> None:
+        assert TraceSettings(retention="minimal").retention is Retention.MINIMAL  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=said):
+            TraceSettings(**options)
+
     def test_types_are_named_by_patterns(self) -> None:
         config = TracingConfig.parse({"level": "debug", "events_to_trace": ["POSITION_*", "FILL"]})
         assert config.default.events_to_trace == {"POSITION_OPEN", "POSITION_CLOSE", "FILL"}
@@ -295,8 +381,8 @@ class TestConfiguration:
         [
             ({"retension": "full"}, r"tracing.retension: no option is named 'retension' \(did you mean retention\?\)"),
             ({"retention": "all"}, "tracing.retention: 'all' is not allowed; allowed: full, trade_complete"),
-            ({"level": "loud"}, "tracing.level: no level is named 'loud'; allowed: none, minimal"),
-            ({"preset": "test"}, "tracing.preset: no preset is named 'test'; allowed: development"),
+            ({"level": "loud"}, "tracing.level: 'loud' is not allowed; allowed: none, minimal"),
+            ({"preset": "test"}, "tracing.preset: 'test' is not allowed; allowed: development"),
             ({"max_events": 0}, "tracing.max_events: 0 is not allowed; allowed: a whole number above 0"),
             ({"max_events": True}, "tracing.max_events: True is not allowed"),
             ({"max_file_size_mb": float("inf")}, "tracing.max_file_size_mb: inf is not allowed"),
@@ -310,6 +396,19 @@ class TestConfiguration:
             ({"rules": {"metrics.pnl >": {}}}, "tracing.rules 'metrics.pnl >' is no expression"),
             ({"rules": {"open('x')": {}}}, "tracing.rules"),
             ({"rules": {"events.FILL > 1": {"keep": 1}}}, r"tracing.rules.'events.FILL > 1'.keep"),
+            (
+                {"rules": {"events.FILL > 1": {"rules": {}}}},
+                "rules: a rule cannot change it; allowed: all other options",
+            ),
+            ({"rules": {"events.FILL > 1": None}}, "tracing.rules.'events.FILL > 1': None is not allowed"),
+            ({"rules": None}, "tracing.rules: None is not allowed; allowed: options below it"),
+            ({"containers": None}, "tracing.containers: None is not allowed; allowed: options below it"),
+            ({"preset": ["development"]}, r"tracing.preset: \['development'\] is not allowed"),
+            ({"level": ["debug"]}, r"tracing.level: \['debug'\] is not allowed"),
+            (
+                {"retention": "trade_complete", "events_to_trace": ["FILL"]},
+                "tracing.events_to_trace: retention=trade_complete needs POSITION_CLOSE",
+            ),
         ],
     )
     def test_wrong_options_are_named_with_what_is_allowed(self, options: dict[str, Any], said: str) -> None:
@@ -335,6 +434,38 @@ class TestRules:
                 kept.append((tracer.settings.retention.value, tracer.retained))
         # A trade has 54 events that are traced; a rule is looked at when a trade is closed.
         assert kept == [("sliding_window", 20), ("full", 20), ("full", 74), ("minimal", 0)]
+
+    def test_a_rule_turns_on_what_is_off(self) -> None:
+        config = TracingConfig.parse({"level": "none", "rules": {"events.POSITION_CLOSE >= 1": {"retention": "full"}}})
+        with buses("a") as [bus]:
+            tracer = attach_tracer(bus, config)
+            assert tracer
+            for event in events_of_trades(3):
+                bus.publish(event)
+        assert (tracer.retained, tracer.dropped) == (200, 0)
+
+    def test_rules_of_a_container_come_first_and_change_its_own_settings(self) -> None:
+        config = TracingConfig.parse(
+            {
+                "level": "minimal",
+                "rules": {"events.FILL >= 1": {"retention": "sliding_window", "max_events": 7}},
+                "containers": {
+                    "a": {
+                        "events_to_trace": ["FILL"],
+                        "rules": {"events.POSITION_CLOSE >= 2": {"retention": "full"}},
+                    }
+                },
+            }
+        )
+        with buses("a") as [bus]:
+            tracer = attach_tracer(bus, config)
+            assert tracer
+            kept = []
+            for number in range(3):
+                for event in events_of_trades(1, start=number):
+                    bus.publish(event)
+                kept.append((tracer.settings.retention.value, len(tracer.settings.events_to_trace), tracer.retained))
+        assert kept == [("sliding_window", 1, 0), ("full", 1, 2), ("full", 1, 4)]
 
     def test_a_figure_that_there_is_not_is_refused(self) -> None:
         config = TracingConfig.parse({"level": "debug", **RULES})

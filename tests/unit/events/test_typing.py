@@ -44,6 +44,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     configuration = Path(__file__).parents[3] / "pyproject.toml"
     command = [sys.executable, "-m", "mypy", "--config-file", str(configuration), "accepted.py", "refused.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if ": error:" in line]
 
 

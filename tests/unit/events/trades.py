@@ -19,7 +19,16 @@ _BARS = 46
 
 
 def events_of_trades(count: int, container: str = "a", start: int = 0) -> Iterator[Event[Any]]:
-    """Give 100 events a trade: signal, order, fill and open, bars with marks, then signal, order, fill and close."""
+    """Give 100 events a trade: signal, order, fill and open, bars with marks, then signal, order, fill and close.
+
+    They have the numbers that a bus would give them.
+    """
+    for sequence, event in enumerate(_events(count, container, start), 1 + start * EVENTS_A_TRADE):
+        event.sequence = sequence
+        yield event
+
+
+def _events(count: int, container: str, start: int) -> Iterator[Event[Any]]:
     for number in range(start, start + count):
         life = f"trade-{number}"
         at = number * 60

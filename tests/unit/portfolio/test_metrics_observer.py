@@ -268,6 +268,14 @@ def test_bars_that_are_left_out_or_out_of_order_are_refused(events: list[Event[A
         seen(*events)
 
 
+def test_a_bar_of_another_symbol_does_not_hide_that_one_is_ahead() -> None:
+    observer = observer_of(RULES, ("A", "B"), 256.0)
+    observer.on_event(bar(2, 100.0))
+    observer.on_event(bar(1, 50.0, symbol="B"))
+    with pytest.raises(EventError, match="PORTFOLIO of bar 1 is out of order, .* the newest BAR is of 2"):
+        observer.on_event(portfolio(1, 1_000.0, 0.0, 0.0))
+
+
 def test_a_fill_of_a_symbol_that_the_account_does_not_have_is_refused() -> None:
     with pytest.raises(EventError, match=r"container 'account': no symbol is named 'B'.*; allowed: A"):
         seen(fill(0, 1, 1.0, symbol="B"))

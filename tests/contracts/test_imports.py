@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-CALCULATION = ["core", "events", "indicators", "strategies", "risk", "execution", "portfolio", "engine"]
+CALCULATION = ["containers", "core", "events", "indicators", "strategies", "risk", "execution", "portfolio", "engine"]
 FORBIDDEN = [
     "ray",
     "optuna",

@@ -1,12 +1,14 @@
 """The registry of strategies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from admf_ray.core.bars import Bars
 from admf_ray.core.kernels import STRATEGY, check_kernel
 from admf_ray.core.parameters import Parameter, check_names, complete, satisfied
 from admf_ray.core.registry import Registry, unknown_name
@@ -38,6 +40,8 @@ class Strategy:
         Bars after which the indicators that the target is made of no longer depend on where the series began.
     scope : {"symbol", "panel"}
         Whether each symbol is decided by itself.
+    symbols : int or None
+        How many symbols the scope "panel" decides together; None for any number.
     source : str
         Where the rule is from.
     """
@@ -51,10 +55,11 @@ class Strategy:
     warm_up: Callable[[tuple[float, ...]], int]
     convergence: Callable[[tuple[float, ...]], int]
     scope: Literal["symbol", "panel"] = "symbol"
+    symbols: int | None = None
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a kernel of another signature, parameters of one name, and inputs and constraints of others."""
+        """Refuse a kernel of another signature, parameters of one name, inputs of others, and a panel that is none."""
         check_kernel(self.kernel, STRATEGY, self.name)
         check_names(self.parameters, self.name)
         named = {field for text in self.inputs for _, field, *_ in Formatter().parse(text) if field is not None}
@@ -62,6 +67,8 @@ class Strategy:
             raise ConfigError(
                 f"inputs of '{self.name}': {unknown_name('parameter', min(strangers), list(self.parameter_names))}"
             )
+        if self.symbols is not None and (self.scope != "panel" or self.symbols < 1):
+            raise ConfigError(f"'{self.name}': symbols={self.symbols}; allowed: from 1 on, of scope panel")
         self.complete({}, f"defaults of '{self.name}'")
 
     @property
@@ -83,6 +90,30 @@ class Strategy:
                 shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
                 raise ConfigError(f"{where}: {self.name} needs {constraint}; given: {shown}")
         return values
+
+    def check_symbols(self, symbols: Sequence[str]) -> None:
+        """Refuse bars of another number of symbols than the strategy decides together.
+
+        Raises
+        ------
+        ConfigError
+            Says how many there are and how many are needed.
+        """
+        if self.symbols is not None and len(symbols) != self.symbols:
+            raise ConfigError(
+                f"strategy.name: {self.name} trades {self.symbols} symbols together and the data has {len(symbols)}; "
+                f"allowed: data of {self.symbols}, or that many of it by data.symbols"
+            )
+
+    def begins(self, bars: Bars) -> npt.NDArray[np.int64]:
+        """Give the first bar of each symbol that may have a target; symbols that are decided together begin together.
+
+        Returns
+        -------
+        int64 array, shape [symbol]
+        """
+        reached = bars.history_reached()
+        return np.full_like(reached, reached.max()) if self.scope == "panel" else reached
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy")

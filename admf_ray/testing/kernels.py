@@ -157,22 +157,36 @@ def usual_sources(entry: Indicator) -> list[str]:
 
 def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
     named = {name: f"{value:.17g}" for name, value in zip(entry.parameter_names, parameters, strict=True)}
-    keys = [Key.parse(text.format(**named)).bind("X") for text in entry.inputs]
-    plan = plan_keys(("X",), keys)
-    reads = np.array([[plan.rows[key] for key in keys]], dtype=np.int64)
+    count = entry.symbols or 1
+    symbols = _symbols(count)
+    keys = [[Key.parse(text.format(**named)).bind(symbol) for text in entry.inputs] for symbol in symbols]
+    every = list(itertools.chain(*keys))
+    plan = plan_keys(symbols, every)
+    reads = np.array([[plan.rows[key] for key in own] for own in keys], dtype=np.int64)
 
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
-        hub = compute_hub(_bars(rows), keys)
-        return _driven(entry, hub.matrix, reads, parameters, cuts, 1, unwritten)
+        hub = compute_hub(_bars(rows, count), every)
+        return _driven(entry, hub.matrix, reads, parameters, cuts, count, unwritten)
 
     return run
 
 
-def _bars(rows: Array) -> Bars:
+def _symbols(count: int) -> tuple[str, ...]:
+    return tuple(f"X{index}" for index in range(count)) if count > 1 else ("X",)
+
+
+def _bars(rows: Array, symbols: int = 1) -> Bars:
+    """Give the bars of one symbol, and of others that go their own way from it, bar by bar.
+
+    What later bars of the first are does not change earlier ones of the others, and all miss the same ones.
+    """
     count = rows.shape[1]
-    fields: dict[str, Any] = {name: rows[index : index + 1] for index, name in enumerate(FIELDS)}
+    panel = np.repeat(rows[:, np.newaxis], symbols, axis=1)
+    for index in range(1, symbols):
+        panel[:4, index] *= np.exp(np.cumsum(np.random.default_rng(index).normal(0, 0.02, count)))
+    fields: dict[str, Any] = {name: panel[index] for index, name in enumerate(FIELDS)}
     return Bars(
-        symbols=("X",),
+        symbols=_symbols(symbols),
         known_at=(np.arange(count) + 1) * _DAY,
         session=np.arange(count, dtype=np.int32),
         covers_until=(count + 1) * _DAY,
@@ -197,7 +211,7 @@ def _driven(
     before = [values.copy() for values in inputs]
     for values in inputs:
         values.flags.writeable = False
-    size = entry.state_size(tuple(parameters))
+    size = entry.state_size(tuple(parameters)) * (height if isinstance(entry, Strategy) else 1)
     state = np.zeros(size + _GUARDS)
     state[size:] = _GUARD
     block = np.full(height * bars + _GUARDS, unwritten)

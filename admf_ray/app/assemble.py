@@ -72,7 +72,10 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     rules = settings.account
     check_account(rules, bars)
     search = plan_search(bars, strategy, candidates, rules)
-    return replace(search, isolated=settings.hub.mode == "isolated")
+    isolated = settings.hub.mode == "isolated"
+    if isolated and settings.engine.kind == "event_driven":
+        raise ConfigError("hub.mode: isolated measures engine=compiled; allowed: hub=shared with engine=event_driven")
+    return replace(search, isolated=isolated, engine=settings.engine.kind)
 
 
 def check_account(rules: AccountRules, bars: Bars) -> None:

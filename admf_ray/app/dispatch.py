@@ -9,6 +9,7 @@ from admf_ray.app.commands import (
     check_data,
     compare,
     components,
+    containers,
     fingerprint,
     report,
     selfcheck,
@@ -44,4 +45,6 @@ def execute(settings: Settings, console: Console) -> int:
         refusal = unknown_name("experiment", settings.experiment, sorted(COMMANDS))
         raise ConfigError(f"experiment: {refusal}\n{experiment_lines()}")
     activate(find_plugins(settings.plugins))
+    if settings.print == "containers":
+        return containers.run(settings, console)
     return COMMANDS[settings.experiment](settings, console)

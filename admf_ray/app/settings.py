@@ -369,6 +369,12 @@ class HubSettings(_Section):
     mode: Literal["shared", "isolated"] = "shared"
 
 
+class EngineSettings(_Section):
+    """``engine``: what simulates candidates; never enters a result."""
+
+    kind: Literal["compiled", "event_driven"] = "compiled"
+
+
 class LoggingSettings(_Section):
     """``logging``: what the terminal gets, and the log file of the run directory; never enters a result."""
 
@@ -398,6 +404,7 @@ class Settings(_Section):
     run_name: str | None = None
     run: Path | None = None
     runs: tuple[Path, ...] = ()
+    print: Literal["containers"] | None = None
     category: Literal["kernels", "isolation"] | None = None
     instruments: Mapping[str, InstrumentSettings] = {}
     dataset: Dataset | None = None
@@ -411,6 +418,7 @@ class Settings(_Section):
     search: SearchSettings = SearchSettings()
     cluster: ClusterSettings = ClusterSettings()
     hub: HubSettings = HubSettings()
+    engine: EngineSettings = EngineSettings()
     logging: LoggingSettings = LoggingSettings()
     report: ReportSettings = ReportSettings()
 

@@ -16,7 +16,7 @@ from admf_ray.portfolio.trades import round_trips
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Segment", "run_segment", "run_strategy"]
+__all__ = ["Segment", "run_segment", "run_strategy", "segment_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def run_strategy(
     targets = np.empty((symbols, stop))
     state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
     strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
-    withhold(targets, bars.history_reached())
+    withhold(targets, strategy.begins(bars))
     return targets
 
 
@@ -144,6 +144,8 @@ def run_segment(
             ledger,
             labels,
             groups,
+            None,
+            None,
         )
 
     # How many fills there are is known only afterwards; where they do not fit, the same is done again with room.
@@ -154,9 +156,40 @@ def run_segment(
         groups[:] = 0.0
         ledger = np.empty(account["fills"][0], dtype=FILL)
         simulated(ledger, groups)
+    fills = ledger[: int(account["fills"][0])]
+    return segment_of(bars, flat, start, stop, account, holdings, path, fills, record, groups)
+
+
+def segment_of(
+    bars: Bars,
+    flat: npt.NDArray[Any],
+    start: int,
+    stop: int,
+    account: npt.NDArray[Any],
+    holdings: npt.NDArray[Any],
+    path: npt.NDArray[np.float64],
+    fills: npt.NDArray[Any],
+    record: npt.NDArray[Any],
+    groups: npt.NDArray[np.float64] | None = None,
+) -> Segment:
+    """Give the result of a segment that has been simulated, whichever engine did.
+
+    Parameters
+    ----------
+    bars : Bars
+    flat : `HOLDING` array, shape [symbol]
+        From which it started.
+    start, stop : int
+    account : `ACCOUNT` array, shape [1]
+    holdings : `HOLDING` array, shape [symbol]
+    path : float64 array, shape [1 + symbol, bar]
+    fills : `FILL` array
+    record : `RULES` array, shape [1]
+    groups : float64 array, shape [kind, group, 4], optional
+    """
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)
-    fills = ledger[: int(account["fills"][0])].copy()
+    kept = fills.copy()
     return Segment(
         start=start,
         stop=stop,
@@ -165,7 +198,7 @@ def run_segment(
         position=path[1:],
         account=account[0],
         holdings=holdings,
-        fills=fills,
-        trades=round_trips(fills, bars, flat["multiplier"]),
-        groups=groups,
+        fills=kept,
+        trades=round_trips(kept, bars, flat["multiplier"]),
+        groups=np.empty((0, 0, 4)) if groups is None else groups,
     )

@@ -100,6 +100,8 @@ def _sweep(
                 None,
                 labels,
                 None if groups is None else groups[c, w],
+                None,
+                None,
             )
             measure(account[0], rules[0], out[c, w])
 

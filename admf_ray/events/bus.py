@@ -14,7 +14,7 @@ from admf_ray.events.event import Event
 from admf_ray.events.filters import ContainerFilter, Filter, StrategyFilter
 from admf_ray.events.isolation import LIVE, ContainerRegistry
 from admf_ray.events.observers import BusObserver, Closing, HandlerTimer
-from admf_ray.events.payloads import EventType, Fill, Signal, known_types
+from admf_ray.events.payloads import PAYLOADS, EventType, Fill, Signal, known_types
 from admf_ray.events.routes import Routes
 from admf_ray.events.subscription import Entry, ForwardingRule, Handler, Subscription, UnfilteredType, crossing
 from admf_ray.events.trouble import Trouble
@@ -362,6 +362,10 @@ class EventBus:
         with self._lock:
             self._observers = tuple(one for one in self._observers if one is not observer)
             self._timers = tuple(one for one in self._timers if one is not observer)
+
+    def hears(self, kind: EventType) -> bool:
+        """Say whether anybody would be told of an event of a type; where nobody would, it need not be made."""
+        return bool(self._observers or self._timers or self._routes.get(PAYLOADS[kind]))
 
     @property
     def waiting(self) -> int:

@@ -1,5 +1,6 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
+from admf_ray.optimize.certification import certify
 from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.search import Search, check_memory, plan_search, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
@@ -29,6 +30,7 @@ __all__ = [
     "WindowOutcome",
     "axis_values",
     "buy_and_hold",
+    "certify",
     "check_memory",
     "choose",
     "evaluate_window",

@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
 from admf_ray._types import ChunkDone, Executor
+from admf_ray.containers import ScopedContainer
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
+from admf_ray.engine.event_driven import build_container, run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment, run_strategy
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import AdmfError, CapacityError, ConfigError
@@ -53,6 +55,8 @@ class Search:
     plan : Plan
     isolated : bool
         Whether hosts compute the series of each candidate by themselves; results are the same.
+    engine : {"compiled", "event_driven"}
+        What simulates; results are the same.
     """
 
     bars: Bars
@@ -63,6 +67,7 @@ class Search:
     account_keys: dict[str, tuple[Key, ...]]
     plan: Plan
     isolated: bool = False
+    engine: Literal["compiled", "event_driven"] = "compiled"
 
     @property
     def requested(self) -> int:
@@ -131,7 +136,8 @@ class Search:
         """
         params, rows = self._of(candidate)
         flat = self.flat
-        found = run_segment(self.bars, hub.matrix, self.strategy, rows, params, self.rules, flat, start, stop)
+        run = run_segment if self.engine == "compiled" else run_segment_in_container
+        found = run(self.bars, hub.matrix, self.strategy, rows, params, self.rules, flat, start, stop)
         ledger = Ledger(
             bars=self.bars,
             start=start,
@@ -143,6 +149,13 @@ class Search:
         )
         audit(ledger, f"candidate {candidate} over bars {start} to {stop}")
         return found
+
+    def container(self, hub: Hub, candidate: int, start: int, stop: int) -> ScopedContainer:
+        """Give a container that would simulate one candidate over one span; whoever takes it disposes of it."""
+        params, rows = self._of(candidate)
+        return build_container(
+            self.bars, hub.matrix, self.strategy, rows, params, self.rules, self.flat, start, stop, "backtest"
+        )
 
     def targets(self, hub: Hub, candidate: int) -> npt.NDArray[np.float64]:
         """Give the targets of one candidate over the whole series, shape [symbol, bar]."""
@@ -161,6 +174,8 @@ class Search:
         series: dict[str, Any] = {}
         if self.isolated:
             series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
+        if self.engine == "event_driven":
+            series = {"bars": self.bars, "account": self.rules}
         flat = self.flat
         return series | {
             "plugins": active_plugins(),
@@ -174,7 +189,7 @@ class Search:
             "factors": self.candidates.factors,
             "places": self.candidates.places,
             "requests": self.requests,
-            "begins": self.bars.history_reached(),
+            "begins": self.strategy.begins(self.bars),
             "spans": np.array(spans, dtype=np.int64),
             "limits": self.rules.limit_records(self.bars.symbols),
             "rules": self.rules.record(self.bars.periods_per_year),
@@ -200,8 +215,9 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
     Raises
     ------
     ConfigError
-        Where a key cannot be read, or not be computed from the data.
+        Where a key cannot be read, or not be computed from the data, or the strategy trades another number of symbols.
     """
+    strategy.check_symbols(bars.symbols)
     requests = request_keys(strategy.inputs, candidates, bars.symbols)
     account_keys = _account_keys(bars, rules)
     plan = plan_keys(bars.symbols, _with_account(requests.keys, account_keys))

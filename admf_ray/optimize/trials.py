@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.engine.event_driven import run_chunk_in_containers
 from admf_ray.engine.sweep import run_chunk
 from admf_ray.optimize.objective import Choice, choose
 from admf_ray.optimize.space import Candidates
@@ -106,13 +107,15 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        As in `admf_ray.engine.sweep.run_chunk`, and ``names``, ``factors`` and ``places`` of the `Candidates`, their
-        ``requests``, the ``choice`` and the metrics that are ``recorded`` of all.
+        As in `admf_ray.engine.sweep.run_chunk`, or, with an ``account``, in
+        `admf_ray.engine.event_driven.run_chunk_in_containers`; and ``names``, ``factors`` and ``places`` of the
+        `Candidates`, their ``requests``, the ``choice`` and the metrics that are ``recorded`` of all.
     """
     first, last = chunk
     candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
     wanted = bundle["requests"].wanted(candidates, first, last)
-    metrics = run_chunk(candidates.block(first, last), wanted, bundle)
+    run = run_chunk_in_containers if "account" in bundle else run_chunk
+    metrics = run(candidates.block(first, last), wanted, bundle)
     return _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
 
 

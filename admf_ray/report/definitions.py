@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["FIGURES", "Figure", "day_text", "figure_number", "figure_text", "parameters_text", "survived_text"]
+__all__ = [
+    "FIGURES",
+    "Figure",
+    "certified_text",
+    "day_text",
+    "figure_number",
+    "figure_text",
+    "parameters_text",
+    "survived_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,17 @@ def parameters_text(parameters: Mapping[str, float]) -> str:
     'fast=5 width=1.5'
     """
     return " ".join(f"{name}={value:g}" for name, value in parameters.items())
+
+
+def certified_text(winners: int) -> str:
+    """Say that winners came out bit for bit by both engines; where one does not, a run stops.
+
+    Examples
+    --------
+    >>> certified_text(15)
+    '15/15 winners come out bit for bit, compiled and in containers'
+    """
+    return f"{winners}/{winners} winners come out bit for bit, compiled and in containers"
 
 
 def survived_text(share: float | None) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport, Outcome
 from admf_ray.data import RULES, Stress
-from admf_ray.report.definitions import FIGURES, day_text, figure_text, parameters_text, survived_text
+from admf_ray.report.definitions import FIGURES, certified_text, day_text, figure_text, parameters_text, survived_text
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.today import Standing, Today
@@ -235,6 +235,8 @@ def _print_work(console: Console, result: RunResult) -> None:
         console.print(
             f"audit: {checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed", highlight=False
         )
+    if certified := summary.get("certified"):
+        console.print(f"certified: {certified_text(certified)}", highlight=False)
     if computing := result.computing():
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
+from admf_ray.report.definitions import FIGURES, certified_text, figure_number, figure_text, survived_text
 from admf_ray.report.page import Card, Chart, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
@@ -217,6 +217,8 @@ def _work_table(result: RunResult) -> Table:
     rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
     if checked := summary.get("audited"):
         rows.append(["audit", f"{checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed"])
+    if certified := summary.get("certified"):
+        rows.append(["certified", certified_text(certified)])
     if computing := result.computing():
         rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])
         hosts = result.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")

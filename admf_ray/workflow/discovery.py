@@ -19,6 +19,7 @@ from admf_ray.optimize import (
     Leaders,
     Search,
     WindowOutcome,
+    certify,
     evaluate_window,
     recorded_metrics,
     refill,
@@ -107,6 +108,7 @@ def run_walk_forward(
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
+    certified = certify(search, hub, outcomes, executor)
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
@@ -133,6 +135,7 @@ def run_walk_forward(
         **_survival(frames["windows"]),
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
+        "certified": certified,
         **_work(search, choice, record, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
     }
     if earlier is not None:

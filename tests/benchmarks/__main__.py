@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from tests.benchmarks import (  # noqa: F401  (they register their rows)
+    containers,
     engine,
     events,
     indicators,

@@ -75,6 +75,8 @@ def simulate_targets(
             holdings,
             *variant.flags,
             *kept,
+            None,
+            None,
         )
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)

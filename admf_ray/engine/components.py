@@ -1,0 +1,437 @@
+"""The components of a container that trades one strategy: strategy, risk, execution, portfolio.
+
+They share one account in the records that the compiled engine uses, and have its kernel do their parts of a bar, one by
+one (`admf_ray.engine.simulate.Part`). What each decided goes to the others as events.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from admf_ray.core.bars import Bars
+from admf_ray.core.kernels import SIZING
+from admf_ray.core.records import ACCOUNT, FILL, HOLDING, AccountKind, FillPolicy, Reason
+from admf_ray.engine.simulate import CARRIED, STEPWISE, Part, simulation
+from admf_ray.engine.spec import AccountRules
+from admf_ray.events import (
+    Bar,
+    Event,
+    EventBus,
+    EventType,
+    Fill,
+    Order,
+    Portfolio,
+    PositionClose,
+    PositionOpen,
+    Signal,
+    by_container,
+    by_strategy,
+)
+from admf_ray.portfolio.account import open_account
+from admf_ray.risk.sizing import SIZINGS
+from admf_ray.strategies import Strategy
+
+__all__ = ["AccountState", "Execution", "Feed", "PortfolioBook", "Risk", "StrategyRunner"]
+
+_FILLS_A_BAR = 8
+# Plain numbers: looking up the members of an enum takes a good part of a bar.
+_OPEN, _MARK, _DECIDE, _CLOSE, _END = (int(part) for part in Part)
+_QUIET = _MARK | _END
+_BY_SIGNAL = int(Reason.SIGNAL)
+
+
+def _entry(decides: bool) -> Any:
+    """Give the compiled code itself: finding out what its arguments are takes longer than a bar."""
+    kernel = simulation(STEPWISE, decides)
+    return kernel.overloads[kernel.signatures[0]].entry_point
+
+
+class _Compiled(types.WrapperAddressProtocol):
+    """A compiled sizing whose address is looked up once, not at every call that it is handed to."""
+
+    def __init__(self, kernel: Any) -> None:
+        found = kernel.get_compile_result(kernel.nopython_signatures[0])
+        self._kernel = kernel
+        self._address = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+
+    def __wrapper_address__(self) -> int:
+        return int(self._address)
+
+    def signature(self) -> Any:
+        return SIZING
+
+
+class AccountState:
+    """One account over one segment, of which parts of bars are done one by one.
+
+    Parameters
+    ----------
+    bars : Bars
+    matrix : float64 array, shape [key, time]
+    rules : AccountRules
+    flat : `HOLDING` array, shape [symbol]
+    span : (int, int)
+        The segment, half-open, in bars.
+
+    Attributes
+    ----------
+    account : `ACCOUNT` array, shape [1]
+    holdings : `HOLDING` array, shape [symbol]
+    targets : float64 array, shape [symbol, time]
+        What is wanted at each bar; NaN where that is not known.
+    path : float64 array, shape [1 + symbol, bar]
+        Equity and quantities at each close.
+    fill_count, order_count : int
+        So far.
+    is_waiting : bool
+        Whether an order waits.
+    is_exposed : bool
+        Whether something was held at the close before; kept by the portfolio where exits need it.
+    protects : bool
+        Whether there are protective exits.
+    """
+
+    def __init__(
+        self,
+        bars: Bars,
+        matrix: npt.NDArray[np.float64],
+        rules: AccountRules,
+        flat: npt.NDArray[Any],
+        span: tuple[int, int],
+    ) -> None:
+        start, stop = span
+        symbols = len(bars.symbols)
+        self.account = np.empty(1, dtype=ACCOUNT)
+        self.holdings = np.empty(symbols, dtype=HOLDING)
+        open_account(self.account[0], self.holdings, flat, rules.cash)
+        self.targets = np.full((symbols, stop), np.nan)
+        self.path = np.empty((1 + symbols, stop - start))
+        self.record = rules.record(bars.periods_per_year)
+        self._inputs = matrix, bars.session, self.targets, rules.limit_records(bars.symbols), self.record
+        self._sizing = _Compiled(SIZINGS[rules.sizing].kernel)
+        self._decide, self._settle = _entry(True), _entry(False)
+        self._leaving = {stop - 1, *self.holdings["last_bar"].tolist()}
+        self._stop = stop
+        self._ledger = np.empty(max(64, _FILLS_A_BAR * symbols), dtype=FILL)
+        self._nothing = np.empty((0, stop), dtype=np.int64), np.empty((0, 0, 4))
+        self._carry = np.zeros(CARRIED)
+        self._due = 0
+        self._carries = bool(self.record["interest"][0] or self.record["borrow_rate"][0] or self.record["loan_rate"][0])
+        self.protects = any(self.record[f"{name}_kind"][0] for name in ("stop", "profit", "trail"))
+        self._counts = self.account[0]
+        self.fill_count = 0
+        self.order_count = 0
+        self.is_waiting = False
+        self.is_exposed = False
+
+    def postpone_mark(self) -> None:
+        """Mark with the next part that is done: nobody looks at the account in between."""
+        self._due = _MARK
+
+    def do(self, part: int, bar: int) -> None:
+        """Do a part of a bar (`Part`), after the mark if that was postponed; each once, in order."""
+        due, self._due = self._due | part, 0
+        is_quiet = due == _QUIET
+        if not is_quiet and len(self._ledger) - self.fill_count < _FILLS_A_BAR * len(self.holdings):
+            self._ledger = np.concatenate([self._ledger, np.empty_like(self._ledger)])
+        decides = due & _DECIDE
+        (self._decide if decides else self._settle)(
+            self._sizing if decides else None,
+            *self._inputs,
+            bar,
+            bar + 1,
+            self._stop,
+            self.account,
+            self.holdings,
+            *STEPWISE.flags,
+            self.path,
+            self._ledger,
+            *self._nothing,
+            due,
+            self._carry,
+        )
+        if not is_quiet:
+            self.is_waiting = bool(self.holdings["pending"].any())
+            self.fill_count = int(self._counts["fills"])
+            self.order_count = int(self._counts["orders"])
+
+    def closes_positions(self, bar: int) -> bool:
+        """Whether the mark of a bar may close positions: the segment ends, or a symbol was traded for the last time."""
+        return bar in self._leaving
+
+    @property
+    def opens_with_something(self) -> bool:
+        """Whether a bar's opening may change anything: orders wait, time costs, or levels protect a position."""
+        return self.is_waiting or self._carries or (self.protects and self.is_exposed)
+
+    @property
+    def cash(self) -> float:
+        """Cash now."""
+        return float(self._counts["cash"])
+
+    @property
+    def fills(self) -> npt.NDArray[Any]:
+        """The ledger so far."""
+        return self._ledger[: self.fill_count]
+
+
+class Feed:
+    """Publishes the bars of a series: one BAR event a symbol, in panel order; of a missing bar prices are NaN."""
+
+    def __init__(self, bars: Bars) -> None:
+        columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        self._symbols = [(name, *(column[s].tolist() for column in columns)) for s, name in enumerate(bars.symbols)]
+        self._times = bars.known_at.tolist()
+
+    def initialize(self, bus: EventBus) -> None:
+        """Publish on a bus."""
+        self._bus = bus
+
+    def publish(self, bar: int) -> Event[Bar]:
+        """Publish one bar; give the event that ends it."""
+        bus, moment = self._bus, self._times[bar]
+        for symbol, open_, high, low, close, volume in self._symbols:
+            payload = Bar(symbol, bar, open_[bar], high[bar], low[bar], close[bar], volume[bar])
+            event = Event(payload, "feed", bus.container_id, moment)
+            bus.publish(event)
+        return event
+
+
+class StrategyRunner:
+    """Runs a strategy's kernel bar by bar, and signals every change of its targets, into and out of NaN as well.
+
+    The strategy has seen every bar of the series before the segment, as its indicators have.
+    A signal belongs to the life of a trade: the one that it may open, add to, or close.
+    """
+
+    def __init__(
+        self,
+        bars: Bars,
+        strategy: Strategy,
+        matrix: npt.NDArray[np.float64],
+        rows: npt.NDArray[np.int64],
+        params: npt.NDArray[np.float64],
+        span: tuple[int, int],
+    ) -> None:
+        start, stop = span
+        self._symbols = bars.symbols
+        self._last_symbol = bars.symbols[-1]
+        self._strategy = strategy
+        symbols = len(bars.symbols)
+        self._inputs = matrix, rows, bars.session, params
+        self._state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
+        self._out = np.empty((symbols, stop))
+        self._begins = strategy.begins(bars).tolist()
+        self._newest = [math.nan] * symbols
+        self._lives = [0] * symbols
+        strategy.kernel(*self._inputs, self._state, 0, start, self._out)
+
+    def initialize(self, bus: EventBus) -> None:
+        """Listen to bars."""
+        self._bus = bus
+        bus.subscribe(EventType.BAR, self.on_bar)
+
+    def on_bar(self, event: Event[Bar]) -> None:
+        """Run a bar once all of its symbols are there."""
+        bar = event.payload.bar
+        if event.payload.symbol != self._last_symbol:
+            return
+        self._strategy.kernel(*self._inputs, self._state, bar, bar + 1, self._out)
+        for s, target in enumerate(self._out[:, bar].tolist()):
+            wanted = target if bar >= self._begins[s] else math.nan
+            newest = self._newest[s]
+            if wanted != newest and (wanted == wanted or newest == newest):
+                self._signal(event, s, wanted)
+
+    def _signal(self, event: Event[Bar], s: int, target: float) -> None:
+        before = self._newest[s]
+        self._newest[s] = target
+        if target == target and target != 0.0 and not before * target > 0.0:
+            self._lives[s] += 1
+        bus, name, symbol = self._bus, self._strategy.name, self._symbols[s]
+        payload = Signal(name, symbol, event.payload.bar, target)
+        life = f"{name}-{symbol}-{self._lives[s]}" if self._lives[s] else None
+        bus.publish(Event(payload, name, bus.container_id, correlation_id=life, cause=event))
+
+
+class Risk:
+    """Turns the newest targets into orders, within limits; or, in a halt, sells everything."""
+
+    def __init__(self, bars: Bars, account: AccountState, strategy: Strategy) -> None:
+        self._state = account
+        self._strategies = (strategy.name,)
+        self._symbols = bars.symbols
+        self._targets = np.full(len(bars.symbols), np.nan)
+        self._signals: dict[int, Event[Signal]] = {}
+        rules = account.record[0]
+        # What may ask for an order though no target is new.
+        self._always_looks = bool(
+            rules["rebalance"]
+            or rules["time_stop"]
+            or rules["max_drawdown"]
+            or rules["daily_loss"]
+            or rules["account"] != AccountKind.CASH
+        )
+        self._looks = True
+        self._fills = 0
+
+    def initialize(self, bus: EventBus) -> None:
+        """Listen to the strategies."""
+        self._bus = bus
+        bus.subscribe(EventType.SIGNAL, self.on_signal, by_strategy(*self._strategies))
+
+    def on_signal(self, event: Event[Signal]) -> None:
+        """Take in a target."""
+        s = self._symbols.index(event.payload.symbol)
+        self._targets[s] = event.payload.target
+        self._signals[s] = event
+        self._looks = True
+
+    def end_bar(self, bar: int, closing: Event[Bar]) -> None:
+        """Decide at the close."""
+        state = self._state
+        if not self._looks and state.fill_count == self._fills:
+            return
+        state.targets[:, bar] = self._targets
+        before = state.order_count
+        state.do(_DECIDE, bar)
+        if state.order_count > before:
+            self._publish(bar, before, closing)
+        self._fills = state.fill_count
+        self._looks = self._always_looks or self._has_more_to_decide()
+
+    def _has_more_to_decide(self) -> bool:
+        """Say whether a target was not taken up, or may not be yet."""
+        holdings = self._state.holdings
+        is_open = np.isfinite(self._targets) & (self._targets != holdings["target"])
+        return bool(is_open.any() or holdings["blocked"].any())
+
+    def _publish(self, bar: int, before: int, closing: Event[Bar]) -> None:
+        bus = self._bus
+        for s, holding in enumerate(self._state.holdings):
+            number, quantity = int(holding["order"]), float(holding["pending"])
+            if number <= before or quantity == 0.0:
+                continue
+            signal = self._signals.get(s)
+            cause: Event[Any] = signal if signal is not None and holding["reason"] == _BY_SIGNAL else closing
+            payload = Order(
+                self._symbols[s],
+                bar,
+                number,
+                int(holding["signal"]),
+                quantity,
+                int(holding["kind"]),
+                float(holding["level"]),
+                int(holding["reason"]),
+                int(holding["limits"]),
+            )
+            life = None if signal is None else signal.correlation_id
+            bus.publish(Event(payload, "risk", bus.container_id, closing.timestamp, life, cause))
+
+
+class Execution:
+    """Fills orders at the prices of bars: at the open, at protective and resting levels, and at the close."""
+
+    def __init__(self, bars: Bars, account: AccountState, rules: AccountRules) -> None:
+        self._state = account
+        self._symbols = bars.symbols
+        self._last_symbol = bars.symbols[-1]
+        self._fills_at_close = rules.fill == FillPolicy.CLOSE
+        self._orders: dict[str, Event[Order]] = {}
+        self._published = 0
+
+    def initialize(self, bus: EventBus) -> None:
+        """Listen to bars and orders."""
+        self._bus = bus
+        bus.subscribe(EventType.BAR, self.on_bar)
+        bus.subscribe(EventType.ORDER, self.on_order)
+
+    def on_order(self, event: Event[Order]) -> None:
+        """Remember which event an order is."""
+        self._orders[event.payload.symbol] = event
+
+    def on_bar(self, event: Event[Bar]) -> None:
+        """Do what a bar does to orders and positions before its close, once all of its symbols are there."""
+        if event.payload.symbol == self._last_symbol and self._state.opens_with_something:
+            self._state.do(_OPEN, event.payload.bar)
+            if self._state.fill_count > self._published:
+                self._publish(event)
+
+    def end_bar(self, bar: int, closing: Event[Bar]) -> None:
+        """Fill at the close, and tell of what the end of the bar closed."""
+        state = self._state
+        if (self._fills_at_close and state.is_waiting) or state.closes_positions(bar):
+            state.do(_CLOSE, bar)
+        if state.fill_count > self._published:
+            self._publish(closing)
+
+    def _publish(self, event: Event[Bar]) -> None:
+        """Tell of the fills that there are since the last time."""
+        state, bus = self._state, self._bus
+        for row in state.fills[self._published :].tolist():
+            fill = dict(zip(FILL.names or (), row, strict=True))
+            symbol = self._symbols[fill.pop("symbol")]
+            order = self._orders.get(symbol)
+            is_known = order is not None and order.payload.order == fill["order"]
+            life = None if order is None else order.correlation_id
+            payload = Fill(container_id=bus.container_id, symbol=symbol, **fill)
+            cause: Event[Any] = order if is_known and order is not None else event
+            bus.publish(Event(payload, "execution", bus.container_id, event.timestamp, life, cause))
+        self._published = len(state.fills)
+
+
+class PortfolioBook:
+    """Marks the account at the close, tells of positions that open and close, and of equity when the bar is over."""
+
+    def __init__(self, bars: Bars, account: AccountState, span: tuple[int, int]) -> None:
+        symbols = bars.symbols
+        self._state = account
+        self._start = span[0]
+        self._last_symbol = symbols[-1]
+        self._multipliers = dict(zip(symbols, account.holdings["multiplier"].tolist(), strict=True))
+        self._trade_cash = dict.fromkeys(symbols, 0.0)
+
+    def initialize(self, bus: EventBus) -> None:
+        """Listen to bars and to the fills of the container."""
+        self._bus = bus
+        bus.subscribe(EventType.BAR, self.on_bar)
+        bus.subscribe(EventType.FILL, self.on_fill, by_container(bus.container_id))
+
+    def on_bar(self, event: Event[Bar]) -> None:
+        """Mark at the close, once all symbols are there."""
+        if event.payload.symbol == self._last_symbol:
+            self._state.postpone_mark()
+
+    def on_fill(self, event: Event[Fill]) -> None:
+        """Say what a fill opens or closes; one through zero does both."""
+        fill, bus = event.payload, self._bus
+        before = fill.position - fill.quantity
+        closes = before != 0.0 and not before * fill.position > 0.0
+        opens = fill.position != 0.0 and not before * fill.position > 0.0
+        # Of a fill through zero each trade bears its share of the commission.
+        share = abs(before / fill.quantity) if closes else 1.0
+        paid = fill.quantity * fill.price * self._multipliers[fill.symbol]
+        cash = self._trade_cash[fill.symbol] - share * (paid + fill.commission) - fill.borrowed
+        self._trade_cash[fill.symbol] = cash
+        if closes:
+            closed = PositionClose(fill.symbol, fill.bar, before, fill.price, cash)
+            bus.publish(Event(closed, "portfolio", bus.container_id, cause=event))
+            self._trade_cash[fill.symbol] = (share - 1.0) * (paid + fill.commission)
+        if opens:
+            opened = PositionOpen(fill.symbol, fill.bar, fill.position, fill.price)
+            bus.publish(Event(opened, "portfolio", bus.container_id, cause=event))
+
+    def end_bar(self, bar: int, closing: Event[Bar]) -> None:
+        """Give the equity of the bar."""
+        state, bus = self._state, self._bus
+        state.do(_END, bar)
+        is_heard = bus.hears(EventType.PORTFOLIO)
+        if is_heard or state.protects:
+            equity, *held = state.path[:, bar - self._start].tolist()
+            state.is_exposed = any(held)
+            if is_heard:
+                payload = Portfolio(bar, equity, state.cash, tuple(held))
+                bus.publish(Event(payload, "portfolio", bus.container_id, closing.timestamp))

@@ -1,0 +1,82 @@
+"""The event-driven engine gives the bits of the compiled one: ledger, equity, positions, metrics."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.core.kernels import STRATEGY, compiled
+from admf_ray.engine.event_driven import run_segment_in_container
+from admf_ray.engine.result import Segment, run_segment
+from admf_ray.strategies import Strategy
+from tests.parity.cases import Case, cases
+
+# Prices without an end make no sense of excursions, which both engines compute alike.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@compiled(STRATEGY, cache=False)
+def replayed(matrix, rows, session, params, state, start, stop, out):  # type: ignore[no-untyped-def]
+    """Targets that stand in the hub."""
+    for s in range(rows.shape[0]):
+        for t in range(start, stop):
+            out[s, t] = matrix[rows[s, 0], t]
+
+
+REPLAYED = Strategy(
+    name="replayed",
+    parameters=(),
+    inputs=("close",),
+    kernel=replayed,
+    warm_up=lambda params: 0,
+    convergence=lambda params: 0,
+    scope="panel",
+    source="tests",
+)
+
+
+def both(case: Case, start: int = 0, stop: int | None = None) -> tuple[Segment, Segment]:
+    """Run a case on both engines."""
+    bars, rules = case.panel.bars, case.rules
+    symbols, stop = len(bars.symbols), len(bars) if stop is None else stop
+    fields = np.stack([getattr(bars, name) for name in FIELDS], axis=1).reshape(-1, len(bars))
+    rows = [np.array(rows, dtype=float) for rows in (case.panel.volatility, case.panel.atr, case.panel.targets)]
+    matrix = np.ascontiguousarray(np.concatenate([fields, *rows]))
+    volatility, atr, targets = len(fields) + np.arange(3 * symbols).reshape(3, symbols)
+    flat = rules.holdings(bars.symbols, np.array(case.panel.last_bar), volatility, atr)
+    given: tuple[Any, ...] = (bars, matrix, REPLAYED, targets.reshape(-1, 1), np.empty(0), rules, flat, start, stop)
+    return run_segment(*given), run_segment_in_container(*given)
+
+
+def assert_same(compiled_one: Segment, driven: Segment) -> None:
+    assert driven.fills.tobytes() == compiled_one.fills.tobytes()
+    assert driven.equity.tobytes() == compiled_one.equity.tobytes()
+    assert driven.position.tobytes() == compiled_one.position.tobytes()
+    np.testing.assert_array_equal(list(driven.metrics.values()), list(compiled_one.metrics.values()))
+    for name in ("cash", "interest", "signals", "orders", "fills", "trades"):
+        assert driven.account[name] == compiled_one.account[name], name
+    np.testing.assert_array_equal(driven.holdings["pending"], compiled_one.holdings["pending"])
+
+
+@settings(max_examples=300)
+@given(cases())
+def test_both_engines_agree_on_random_accounts(case: Case) -> None:
+    assert_same(*both(case))
+
+
+@settings(max_examples=50)
+@given(cases())
+def test_both_engines_agree_on_segments_inside_of_the_series(case: Case) -> None:
+    bars: Bars = case.panel.bars
+    if len(bars) >= 4:
+        assert_same(*both(case, len(bars) // 3, len(bars) - 1))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@settings(max_examples=20_000)
+@given(cases())
+def test_both_engines_agree_on_twenty_thousand_random_accounts(case: Case) -> None:
+    assert_same(*both(case))

@@ -1,0 +1,89 @@
+"""Winners are run again by the other engine, wherever the executor computes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from admf_ray import Bars, walk_forward
+from admf_ray.cluster.serial import SerialExecutor
+from admf_ray.data import Span, WindowPlan
+from admf_ray.engine.spec import AccountRules
+from admf_ray.errors import ReproductionError
+from admf_ray.optimize import (
+    Choice,
+    WindowOutcome,
+    certify,
+    evaluate_window,
+    expand_grid,
+    plan_search,
+    sweep_spans,
+)
+from admf_ray.optimize.certification import segment_fingerprint
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.strategies import STRATEGIES
+
+SPACE = {"fast": [10, 20], "slow": [50, 100]}
+
+
+def searched(bars: Bars):  # type: ignore[no-untyped-def]
+    """Give a search, its hub, and what its windows came to."""
+    strategy = STRATEGIES["sma_cross"]
+    axes = {name: [float(value) for value in values] for name, values in SPACE.items()}
+    search = plan_search(bars, strategy, expand_grid(strategy, {}, axes), AccountRules(commission_bps=1.0))
+    plan = WindowPlan(kind="rolling", train=Span(8, "y"), test=Span(4, "y"), step=Span(4, "y"), gap=Span(0, "b"))
+    windows, hub, choice = plan.cut(bars), search.hub(), Choice("sharpe", 1)
+    with SerialExecutor() as executor:
+        spans = [(window.train_start, window.train_stop) for window in windows]
+        (done,) = sweep_spans(search, hub, spans, choice, METRICS, executor)
+    outcomes = [
+        evaluate_window(search, hub, window, leaders, choice)
+        for window, leaders in zip(windows, done.result.leaders, strict=True)
+    ]
+    return search, hub, outcomes
+
+
+def test_winners_come_out_bit_for_bit_by_the_other_engine(sp500: Bars) -> None:
+    search, hub, outcomes = searched(sp500)
+    with SerialExecutor() as executor:
+        assert certify(search, hub, outcomes, executor) == len(outcomes) == 2
+        assert certify(replace(search, engine="event_driven"), hub, outcomes, executor) == 2
+        assert certify(search, hub, [], executor) == 0
+        assert certify(search, hub, [WindowOutcome(outcomes[0].window, None, None, None)], executor) == 0
+
+
+@pytest.mark.parametrize("changed", ["fills", "equity", "position", "metrics"])
+def test_a_winner_that_comes_out_otherwise_stops_the_run(sp500: Bars, changed: str) -> None:
+    search, hub, outcomes = searched(sp500)
+    test = outcomes[1].test
+    if changed == "fills":
+        wrong = test.fills.copy()
+        wrong["price"][0] = np.nextafter(wrong["price"][0], 0.0)
+    elif changed == "metrics":
+        wrong = test.metrics | {"sharpe": np.nextafter(test.metrics["sharpe"], 0.0)}
+    else:
+        wrong = getattr(test, changed).copy()
+        wrong[..., -1] += 1e-9
+    outcomes[1] = replace(outcomes[1], test=replace(test, **{changed: wrong}))
+    with (
+        SerialExecutor() as executor,
+        pytest.raises(ReproductionError, match="windows 1 come out otherwise"),
+    ):
+        certify(search, hub, outcomes, executor)
+
+
+def test_both_engines_search_alike(sp500: Bars) -> None:
+    compiled, driven = (
+        walk_forward(sp500, "sma_cross", SPACE, windows={"train": "8y", "test": "4y"}, engine={"kind": kind})
+        for kind in ("compiled", "event_driven")
+    )
+    for name in ("trials", "windows", "equity", "fills", "trades"):
+        assert getattr(driven, name).equals(getattr(compiled, name), null_equal=True), name
+    assert compiled.summary["certified"] == driven.summary["certified"] == len(compiled.windows)
+
+
+def test_a_fingerprint_is_of_all_that_a_segment_came_to(sp500: Bars) -> None:
+    _, _, outcomes = searched(sp500)
+    one, other = (outcome.test for outcome in outcomes)
+    assert segment_fingerprint(one) != segment_fingerprint(other)
+    assert segment_fingerprint(one) == segment_fingerprint(replace(one, holdings=other.holdings))

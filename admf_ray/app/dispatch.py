@@ -39,6 +39,9 @@ COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
 }
 
 
+_TRADING = ("backtest", "sweep", "walkforward")
+
+
 def execute(settings: Settings, console: Console) -> int:
     """Run the experiment's command; give the exit code."""
     if settings.experiment not in COMMANDS:
@@ -46,5 +49,7 @@ def execute(settings: Settings, console: Console) -> int:
         raise ConfigError(f"experiment: {refusal}\n{experiment_lines()}")
     activate(find_plugins(settings.plugins))
     if settings.print == "containers":
+        if settings.experiment not in _TRADING:
+            raise ConfigError(f"print: {settings.experiment} runs no containers; allowed with: {', '.join(_TRADING)}")
         return containers.run(settings, console)
     return COMMANDS[settings.experiment](settings, console)

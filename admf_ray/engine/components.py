@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from admf_ray.core.bars import Bars
-from admf_ray.core.kernels import SIZING
-from admf_ray.core.records import ACCOUNT, FILL, HOLDING, AccountKind, FillPolicy, Reason
-from admf_ray.engine.simulate import CARRIED, STEPWISE, Part, simulation
+from admf_ray.core.records import FILL, AccountKind, FillPolicy, OrderKind, Reason
+from admf_ray.engine.account_state import AccountState
+from admf_ray.engine.simulate import Part
 from admf_ray.engine.spec import AccountRules
 from admf_ray.events import (
     Bar,
@@ -30,161 +29,27 @@ from admf_ray.events import (
     by_container,
     by_strategy,
 )
-from admf_ray.portfolio.account import open_account
-from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["AccountState", "Execution", "Feed", "PortfolioBook", "Risk", "StrategyRunner"]
+__all__ = ["Execution", "Feed", "PortfolioBook", "Risk", "StrategyRunner"]
 
-_FILLS_A_BAR = 8
 # Plain numbers: looking up the members of an enum takes a good part of a bar.
-_OPEN, _MARK, _DECIDE, _CLOSE, _END = (int(part) for part in Part)
-_QUIET = _MARK | _END
+_OPEN, _DECIDE, _CLOSE, _END = int(Part.OPEN), int(Part.DECIDE), int(Part.CLOSE), int(Part.END)
+_MARKET = int(OrderKind.MARKET)
 _BY_SIGNAL = int(Reason.SIGNAL)
-
-
-def _entry(decides: bool) -> Any:
-    """Give the compiled code itself: finding out what its arguments are takes longer than a bar."""
-    kernel = simulation(STEPWISE, decides)
-    return kernel.overloads[kernel.signatures[0]].entry_point
-
-
-class _Compiled(types.WrapperAddressProtocol):
-    """A compiled sizing whose address is looked up once, not at every call that it is handed to."""
-
-    def __init__(self, kernel: Any) -> None:
-        found = kernel.get_compile_result(kernel.nopython_signatures[0])
-        self._kernel = kernel
-        self._address = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
-
-    def __wrapper_address__(self) -> int:
-        return int(self._address)
-
-    def signature(self) -> Any:
-        return SIZING
-
-
-class AccountState:
-    """One account over one segment, of which parts of bars are done one by one.
-
-    Parameters
-    ----------
-    bars : Bars
-    matrix : float64 array, shape [key, time]
-    rules : AccountRules
-    flat : `HOLDING` array, shape [symbol]
-    span : (int, int)
-        The segment, half-open, in bars.
-
-    Attributes
-    ----------
-    account : `ACCOUNT` array, shape [1]
-    holdings : `HOLDING` array, shape [symbol]
-    targets : float64 array, shape [symbol, time]
-        What is wanted at each bar; NaN where that is not known.
-    path : float64 array, shape [1 + symbol, bar]
-        Equity and quantities at each close.
-    fill_count, order_count : int
-        So far.
-    is_waiting : bool
-        Whether an order waits.
-    is_exposed : bool
-        Whether something was held at the close before; kept by the portfolio where exits need it.
-    protects : bool
-        Whether there are protective exits.
-    """
-
-    def __init__(
-        self,
-        bars: Bars,
-        matrix: npt.NDArray[np.float64],
-        rules: AccountRules,
-        flat: npt.NDArray[Any],
-        span: tuple[int, int],
-    ) -> None:
-        start, stop = span
-        symbols = len(bars.symbols)
-        self.account = np.empty(1, dtype=ACCOUNT)
-        self.holdings = np.empty(symbols, dtype=HOLDING)
-        open_account(self.account[0], self.holdings, flat, rules.cash)
-        self.targets = np.full((symbols, stop), np.nan)
-        self.path = np.empty((1 + symbols, stop - start))
-        self.record = rules.record(bars.periods_per_year)
-        self._inputs = matrix, bars.session, self.targets, rules.limit_records(bars.symbols), self.record
-        self._sizing = _Compiled(SIZINGS[rules.sizing].kernel)
-        self._decide, self._settle = _entry(True), _entry(False)
-        self._leaving = {stop - 1, *self.holdings["last_bar"].tolist()}
-        self._stop = stop
-        self._ledger = np.empty(max(64, _FILLS_A_BAR * symbols), dtype=FILL)
-        self._nothing = np.empty((0, stop), dtype=np.int64), np.empty((0, 0, 4))
-        self._carry = np.zeros(CARRIED)
-        self._due = 0
-        self._carries = bool(self.record["interest"][0] or self.record["borrow_rate"][0] or self.record["loan_rate"][0])
-        self.protects = any(self.record[f"{name}_kind"][0] for name in ("stop", "profit", "trail"))
-        self._counts = self.account[0]
-        self.fill_count = 0
-        self.order_count = 0
-        self.is_waiting = False
-        self.is_exposed = False
-
-    def postpone_mark(self) -> None:
-        """Mark with the next part that is done: nobody looks at the account in between."""
-        self._due = _MARK
-
-    def do(self, part: int, bar: int) -> None:
-        """Do a part of a bar (`Part`), after the mark if that was postponed; each once, in order."""
-        due, self._due = self._due | part, 0
-        is_quiet = due == _QUIET
-        if not is_quiet and len(self._ledger) - self.fill_count < _FILLS_A_BAR * len(self.holdings):
-            self._ledger = np.concatenate([self._ledger, np.empty_like(self._ledger)])
-        decides = due & _DECIDE
-        (self._decide if decides else self._settle)(
-            self._sizing if decides else None,
-            *self._inputs,
-            bar,
-            bar + 1,
-            self._stop,
-            self.account,
-            self.holdings,
-            *STEPWISE.flags,
-            self.path,
-            self._ledger,
-            *self._nothing,
-            due,
-            self._carry,
-        )
-        if not is_quiet:
-            self.is_waiting = bool(self.holdings["pending"].any())
-            self.fill_count = int(self._counts["fills"])
-            self.order_count = int(self._counts["orders"])
-
-    def closes_positions(self, bar: int) -> bool:
-        """Whether the mark of a bar may close positions: the segment ends, or a symbol was traded for the last time."""
-        return bar in self._leaving
-
-    @property
-    def opens_with_something(self) -> bool:
-        """Whether a bar's opening may change anything: orders wait, time costs, or levels protect a position."""
-        return self.is_waiting or self._carries or (self.protects and self.is_exposed)
-
-    @property
-    def cash(self) -> float:
-        """Cash now."""
-        return float(self._counts["cash"])
-
-    @property
-    def fills(self) -> npt.NDArray[Any]:
-        """The ledger so far."""
-        return self._ledger[: self.fill_count]
 
 
 class Feed:
     """Publishes the bars of a series: one BAR event a symbol, in panel order; of a missing bar prices are NaN."""
 
-    def __init__(self, bars: Bars) -> None:
+    def __init__(self, bars: Bars, span: tuple[int, int]) -> None:
+        part = slice(*span)
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        self._symbols = [(name, *(column[s].tolist() for column in columns)) for s, name in enumerate(bars.symbols)]
-        self._times = bars.known_at.tolist()
+        self._symbols = [
+            (name, *(column[s, part].tolist() for column in columns)) for s, name in enumerate(bars.symbols)
+        ]
+        self._times = bars.known_at[part].tolist()
+        self._start = span[0]
 
     def initialize(self, bus: EventBus) -> None:
         """Publish on a bus."""
@@ -192,9 +57,10 @@ class Feed:
 
     def publish(self, bar: int) -> Event[Bar]:
         """Publish one bar; give the event that ends it."""
-        bus, moment = self._bus, self._times[bar]
+        k = bar - self._start
+        bus, moment = self._bus, self._times[k]
         for symbol, open_, high, low, close, volume in self._symbols:
-            payload = Bar(symbol, bar, open_[bar], high[bar], low[bar], close[bar], volume[bar])
+            payload = Bar(symbol, bar, open_[k], high[k], low[k], close[k], volume[k])
             event = Event(payload, "feed", bus.container_id, moment)
             bus.publish(event)
         return event
@@ -204,7 +70,8 @@ class StrategyRunner:
     """Runs a strategy's kernel bar by bar, and signals every change of its targets, into and out of NaN as well.
 
     The strategy has seen every bar of the series before the segment, as its indicators have.
-    A signal belongs to the life of a trade: the one that it may open, add to, or close.
+    A signal belongs to the life of a trade: the one that it may open, change, or close; one that reverses, to the life
+    that it begins.
     """
 
     def __init__(
@@ -227,7 +94,9 @@ class StrategyRunner:
         self._begins = strategy.begins(bars).tolist()
         self._newest = [math.nan] * symbols
         self._lives = [0] * symbols
-        strategy.kernel(*self._inputs, self._state, 0, start, self._out)
+        # A kernel need not know what to do with no bars.
+        if start:
+            strategy.kernel(*self._inputs, self._state, 0, start, self._out)
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars."""
@@ -264,6 +133,7 @@ class Risk:
         self._state = account
         self._strategies = (strategy.name,)
         self._symbols = bars.symbols
+        self._numbers = {symbol: s for s, symbol in enumerate(bars.symbols)}
         self._targets = np.full(len(bars.symbols), np.nan)
         self._signals: dict[int, Event[Signal]] = {}
         rules = account.record[0]
@@ -285,7 +155,7 @@ class Risk:
 
     def on_signal(self, event: Event[Signal]) -> None:
         """Take in a target."""
-        s = self._symbols.index(event.payload.symbol)
+        s = self._numbers[event.payload.symbol]
         self._targets[s] = event.payload.target
         self._signals[s] = event
         self._looks = True
@@ -297,7 +167,7 @@ class Risk:
             return
         state.targets[:, bar] = self._targets
         before = state.order_count
-        state.do(_DECIDE, bar)
+        state.do_part(_DECIDE, bar)
         if state.order_count > before:
             self._publish(bar, before, closing)
         self._fills = state.fill_count
@@ -307,7 +177,9 @@ class Risk:
         """Say whether a target was not taken up, or may not be yet."""
         holdings = self._state.holdings
         is_open = np.isfinite(self._targets) & (self._targets != holdings["target"])
-        return bool(is_open.any() or holdings["blocked"].any())
+        # With cash left and nothing sold short equity is above 0: ruin is looked for otherwise.
+        may_be_ruined = not self._state.cash > 0.0 or (holdings["quantity"] < 0.0).any()
+        return bool(is_open.any() or holdings["blocked"].any() or may_be_ruined)
 
     def _publish(self, bar: int, before: int, closing: Event[Bar]) -> None:
         bus = self._bus
@@ -324,7 +196,7 @@ class Risk:
                 int(holding["signal"]),
                 quantity,
                 int(holding["kind"]),
-                float(holding["level"]),
+                math.nan if holding["kind"] == _MARKET else float(holding["level"]),
                 int(holding["reason"]),
                 int(holding["limits"]),
             )
@@ -356,7 +228,7 @@ class Execution:
     def on_bar(self, event: Event[Bar]) -> None:
         """Do what a bar does to orders and positions before its close, once all of its symbols are there."""
         if event.payload.symbol == self._last_symbol and self._state.opens_with_something:
-            self._state.do(_OPEN, event.payload.bar)
+            self._state.do_part(_OPEN, event.payload.bar)
             if self._state.fill_count > self._published:
                 self._publish(event)
 
@@ -364,7 +236,7 @@ class Execution:
         """Fill at the close, and tell of what the end of the bar closed."""
         state = self._state
         if (self._fills_at_close and state.is_waiting) or state.closes_positions(bar):
-            state.do(_CLOSE, bar)
+            state.do_part(_CLOSE, bar)
         if state.fill_count > self._published:
             self._publish(closing)
 
@@ -393,6 +265,8 @@ class PortfolioBook:
         self._last_symbol = symbols[-1]
         self._multipliers = dict(zip(symbols, account.holdings["multiplier"].tolist(), strict=True))
         self._trade_cash = dict.fromkeys(symbols, 0.0)
+        self._held = dict.fromkeys(symbols, 0.0)
+        self._lives: dict[str, str | None] = {}
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars and to the fills of the container."""
@@ -406,9 +280,10 @@ class PortfolioBook:
             self._state.postpone_mark()
 
     def on_fill(self, event: Event[Fill]) -> None:
-        """Say what a fill opens or closes; one through zero does both."""
+        """Say what a fill opens or closes, in the life that it opened in; one through zero does both."""
         fill, bus = event.payload, self._bus
-        before = fill.position - fill.quantity
+        before = self._held[fill.symbol]
+        self._held[fill.symbol] = fill.position
         closes = before != 0.0 and not before * fill.position > 0.0
         opens = fill.position != 0.0 and not before * fill.position > 0.0
         # Of a fill through zero each trade bears its share of the commission.
@@ -418,16 +293,18 @@ class PortfolioBook:
         self._trade_cash[fill.symbol] = cash
         if closes:
             closed = PositionClose(fill.symbol, fill.bar, before, fill.price, cash)
-            bus.publish(Event(closed, "portfolio", bus.container_id, cause=event))
+            life = self._lives.pop(fill.symbol)
+            bus.publish(Event(closed, "portfolio", bus.container_id, correlation_id=life, cause=event))
             self._trade_cash[fill.symbol] = (share - 1.0) * (paid + fill.commission)
         if opens:
+            self._lives[fill.symbol] = event.correlation_id
             opened = PositionOpen(fill.symbol, fill.bar, fill.position, fill.price)
             bus.publish(Event(opened, "portfolio", bus.container_id, cause=event))
 
     def end_bar(self, bar: int, closing: Event[Bar]) -> None:
         """Give the equity of the bar."""
         state, bus = self._state, self._bus
-        state.do(_END, bar)
+        state.do_part(_END, bar)
         is_heard = bus.hears(EventType.PORTFOLIO)
         if is_heard or state.protects:
             equity, *held = state.path[:, bar - self._start].tolist()

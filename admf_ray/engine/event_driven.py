@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from admf_ray.containers import ComponentSpec, ContainerSpec, ScopedContainer
 from admf_ray.core.bars import Bars
-from admf_ray.engine.components import AccountState, Execution, Feed, PortfolioBook, Risk, StrategyRunner
+from admf_ray.engine.account_state import AccountState
+from admf_ray.engine.components import Execution, Feed, PortfolioBook, Risk, StrategyRunner
 from admf_ray.engine.result import Segment, segment_of
 from admf_ray.engine.spec import AccountRules
 from admf_ray.events import EventBus
@@ -33,7 +34,7 @@ ONE_CHAIN = ContainerSpec(
         _needing("portfolio", PortfolioBook, "bars", "account", "span"),
         _needing("strategy_runner", StrategyRunner, "bars", "strategy", "matrix", "rows", "params", "span"),
         _needing("risk", Risk, "bars", "account", "strategy"),
-        _needing("feed", Feed, "bars"),
+        _needing("feed", Feed, "bars", "span"),
     ),
     description="one strategy: feed > strategy > risk > execution > portfolio",
 )

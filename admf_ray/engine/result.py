@@ -145,7 +145,6 @@ def run_segment(
             labels,
             groups,
             None,
-            None,
         )
 
     # How many fills there are is known only afterwards; where they do not fit, the same is done again with room.

@@ -36,7 +36,6 @@ from admf_ray.risk.exits import NOTHING, stop_reason, triggered
 from admf_ray.risk.halts import begin_block, exposure_of, follow_target, is_called, update_halt
 
 __all__ = [
-    "CARRIED",
     "EXITS",
     "FULL",
     "PLAIN",
@@ -87,9 +86,6 @@ class Part(IntEnum):
     CLOSE = 8
     END = 16
 
-
-CARRIED = 4
-"""Numbers that parts of a bar hand on: equity at the mark; whether a call or a halt begins; whether it trades."""
 
 _OPENING, _MARKING, _DECIDING, _CLOSING, _ENDING = (int(part) for part in Part)
 
@@ -193,7 +189,6 @@ def _simulate(
     labels: Any,
     groups: Any,
     part: Any,
-    carry: Any,
 ) -> None:
     """Process bars ``[start, stop)`` of a segment that ends before ``segment_stop``.
 
@@ -225,9 +220,7 @@ def _simulate(
     groups : float64 array, shape [kind, group, 4], or None
         Receives their sums.
     part : int or None
-        Of `Part`: what is done of the only bar ``start``; None: all of every bar.
-    carry : float64 array, shape [CARRIED], or None
-        What parts of a bar hand on.
+        Of `Part`: what is done of the only bar ``start``, DECIDE with its MARK; None: all of every bar.
     """
     rules = rules_record[0]
     account = account_record[0]
@@ -380,16 +373,6 @@ def _simulate(
                 for s in range(symbols):
                     if holdings[s].quantity != 0.0:
                         leave(account, holdings[s], rules, holdings[s].price, _BY_BOUNDARY, t, s, general, ledger)
-            if part is not None:
-                carry[0] = equity
-                carry[1] = is_called_now
-                carry[2] = begins
-                carry[3] = trades
-        elif part is not None:
-            equity = carry[0]
-            is_called_now = carry[1] != 0.0
-            begins = carry[2] != 0.0
-            trades = carry[3] != 0.0
         if sizing is not None:
             decides = not is_last and _does(part, _DECIDING)
             if decides and trades:
@@ -498,5 +481,5 @@ def simulation(variant: Variant, is_sized: bool = True) -> Any:
     """Give the simulation of segments, compiled for one variant and cached on disk; unsized, nothing is decided."""
     sizing = types.FunctionType(SIZING) if is_sized else types.none
     recorded = _RECORDS if variant.recorded else (types.none,) * len(_RECORDS)
-    stepwise = (types.int64, types.float64[::1]) if variant.stepwise else (types.none, types.none)
-    return compiled(types.void(sizing, *_ARGUMENTS, *variant.flag_types, *recorded, *stepwise))(_simulate)
+    part = types.int64 if variant.stepwise else types.none
+    return compiled(types.void(sizing, *_ARGUMENTS, *variant.flag_types, *recorded, part))(_simulate)

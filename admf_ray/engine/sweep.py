@@ -101,7 +101,6 @@ def _sweep(
                 labels,
                 None if groups is None else groups[c, w],
                 None,
-                None,
             )
             measure(account[0], rules[0], out[c, w])
 

@@ -365,7 +365,7 @@ class EventBus:
 
     def hears(self, kind: EventType) -> bool:
         """Say whether anybody would be told of an event of a type; where nobody would, it need not be made."""
-        return bool(self._observers or self._timers or self._routes.get(PAYLOADS[kind]))
+        return bool(self._observers or self._routes.get(PAYLOADS[kind]))
 
     @property
     def waiting(self) -> int:

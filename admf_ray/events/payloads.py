@@ -97,7 +97,7 @@ class Regime(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """A change of a strategy's target, in [-1, +1]; ``number`` counts the signals of its account from 1."""
+    """A change of a strategy's target, in [-1, +1], NaN where it knows none; ``number`` is 0 where nobody counts."""
 
     strategy: str
     symbol: str

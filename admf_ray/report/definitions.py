@@ -130,6 +130,7 @@ def certified_text(winners: int) -> str:
     >>> certified_text(15)
     '15/15 winners come out bit for bit, compiled and in containers'
     """
+    # All or none: where one does not, there is no result to tell of.
     return f"{winners}/{winners} winners come out bit for bit, compiled and in containers"
 
 

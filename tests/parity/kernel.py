@@ -76,7 +76,6 @@ def simulate_targets(
             *variant.flags,
             *kept,
             None,
-            None,
         )
     metrics = np.empty(len(METRICS))
     measure(account[0], record[0], metrics)

@@ -1,17 +1,22 @@
 """The event-driven engine gives the bits of the compiled one: ledger, equity, positions, metrics."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from admf_ray.core.bars import FIELDS, Bars
+from admf_ray.core.bars import FIELDS, NEVER, Bars
 from admf_ray.core.kernels import STRATEGY, compiled
 from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.spec import AccountRules
 from admf_ray.strategies import Strategy
-from tests.parity.cases import Case, cases
+from tests.parity.cases import Case, Panel, cases
+from tests.unit.engine.account import bars_of
 
 # Prices without an end make no sense of excursions, which both engines compute alike.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -23,6 +28,17 @@ def replayed(matrix, rows, session, params, state, start, stop, out):  # type: i
     for s in range(rows.shape[0]):
         for t in range(start, stop):
             out[s, t] = matrix[rows[s, 0], t]
+
+
+@compiled(STRATEGY, cache=False)
+def keeping(matrix, rows, session, params, state, start, stop, out):  # type: ignore[no-untyped-def]
+    """Long after a rise, by a state that is read at the newest bar of each piece."""
+    for s in range(rows.shape[0]):
+        before = state[s]
+        for t in range(start, stop):
+            out[s, t] = 1.0 if matrix[rows[s, 0], t] > before else 0.0
+            before = matrix[rows[s, 0], t]
+        state[s] = matrix[rows[s, 0], stop - 1]
 
 
 REPLAYED = Strategy(
@@ -66,12 +82,39 @@ def test_both_engines_agree_on_random_accounts(case: Case) -> None:
     assert_same(*both(case))
 
 
-@settings(max_examples=50)
-@given(cases())
-def test_both_engines_agree_on_segments_inside_of_the_series(case: Case) -> None:
-    bars: Bars = case.panel.bars
-    if len(bars) >= 4:
-        assert_same(*both(case, len(bars) // 3, len(bars) - 1))
+@settings(max_examples=150)
+@given(cases(), st.integers(0, 12), st.integers(0, 5))
+def test_both_engines_agree_on_segments_anywhere_in_the_series(case: Case, after: int, before: int) -> None:
+    start = min(after, len(case.panel.bars) - 1)
+    assert_same(*both(case, start, max(start + 1, len(case.panel.bars) - before)))
+
+
+def test_both_engines_agree_on_ruin_without_a_fill() -> None:
+    bars = bars_of([1000.0, 1000.0, 1000.0, 5e-324, 5e-324, 1000.0, 1000.0, 1000.0])
+    unknown = [[math.nan] * 8]
+    panel = Panel(bars, [[1.0] * 8], unknown, unknown, [NEVER])
+    compiled_one, driven = both(Case(panel, AccountRules(cash=100.0, lot=0.0)))
+    assert_same(compiled_one, driven)
+    assert compiled_one.equity[-1] == 0.0
+
+
+def test_a_strategy_that_keeps_its_state_at_the_end_of_a_piece_is_never_given_no_bars(sp500: Bars) -> None:
+    short = sp500.head(50)
+    matrix = np.stack([getattr(short, name)[0] for name in FIELDS])
+    strategy = replace(REPLAYED, kernel=keeping, state_size=lambda params: 1)
+    rules = AccountRules()
+    given: tuple[Any, ...] = (
+        short,
+        matrix,
+        strategy,
+        np.array([[3]]),
+        np.empty(0),
+        rules,
+        rules.holdings(("SPX",)),
+        0,
+        50,
+    )
+    assert_same(run_segment(*given), run_segment_in_container(*given))
 
 
 @pytest.mark.slow

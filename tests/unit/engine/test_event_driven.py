@@ -1,12 +1,13 @@
 """A backtest in a container: what it publishes, and that containers do not touch each other."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from admf_ray.core.bars import Bars
+from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.records import DistanceKind, FillPolicy, Reason
 from admf_ray.engine.event_driven import ONE_CHAIN, run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
@@ -26,6 +27,8 @@ from admf_ray.optimize import plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics_observer import MetricsObserver
 from admf_ray.strategies import STRATEGIES
+from tests.parity.test_event_driven import REPLAYED
+from tests.unit.engine.account import bars_of
 
 COSTS = AccountRules(commission_bps=1.0, slippage_bps=2.0)
 STOPPED = AccountRules(
@@ -102,6 +105,20 @@ def test_a_protective_exit_belongs_to_the_trade_that_it_ends(sp500: Bars) -> Non
     for event in stopped:
         assert event.correlation_id
         assert EventType.POSITION_OPEN in [one.type for one in trace.life(event.correlation_id)]
+
+
+def test_positions_open_and_close_in_one_life_though_another_signal_closes_them() -> None:
+    """Long, then short where that is not allowed: the second signal begins a life of its own and only closes."""
+    bars, rules = bars_of([10.0] * 8), AccountRules()
+    matrix = np.concatenate([np.stack([getattr(bars, name)[0] for name in FIELDS]), [[1, 1, -1, -1, 0, 1, 0, 0]]])
+    given: tuple[Any, ...] = (bars, matrix, REPLAYED, np.array([[5]]), np.empty(0), rules, rules.holdings(("A",)), 0, 8)
+    tracer = EventTracer(TraceSettings())
+    run_segment_in_container(*given, observe=lambda bus: bus.attach(tracer))
+    trace = tracer.trace()
+    opened, closed = (trace.select(types=[kind]) for kind in (EventType.POSITION_OPEN, EventType.POSITION_CLOSE))
+    assert [event.correlation_id for event in opened] == ["replayed-A-1", "replayed-A-3"]
+    assert [event.correlation_id for event in closed] == ["replayed-A-1", "replayed-A-3"]
+    assert all(math.isnan(event.payload.level) for event in trace.select(types=[EventType.ORDER]))
 
 
 def test_every_event_follows_from_one_that_its_component_may_answer(sp500: Bars) -> None:

@@ -111,7 +111,7 @@ WRONG = {
     ),
     "unknown group option": (
         ["+experiment=sweep", "strategy=foo"],
-        "allowed: bollinger_reversion, buy_and_hold",
+        "allowed: atr_trend, bollinger_reversion, buy_and_hold",
     ),
     "unknown strategy": (["+experiment=sweep", "strategy.name=sma_cros"], "did you mean sma_cross?"),
     "unknown section": (["+experiment=sweep", "riks.size=1"], "riks: no option is named 'riks' (did you mean risk?)"),

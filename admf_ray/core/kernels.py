@@ -15,6 +15,7 @@ from numba import from_dtype, njit, types
 from admf_ray.errors import ConfigError
 
 __all__ = [
+    "CLASSIFIER",
     "INDICATOR",
     "READ_F8_2D",
     "READ_I4_1D",
@@ -57,6 +58,9 @@ INDICATOR = types.void(
     types.int64,  # stop
     types.float64[:, ::1],  # out[output, time]
 )
+
+CLASSIFIER = INDICATOR
+"""Output 0 holds labels, whole numbers from 0 on and -1 where the regime is unknown; others may hold probabilities."""
 
 STRATEGY = types.void(
     READ_F8_2D,  # matrix[key, time]

@@ -88,15 +88,12 @@ class StrategyRunner:
         self._last_symbol = bars.symbols[-1]
         self._strategy = strategy
         symbols = len(bars.symbols)
-        self._inputs = matrix, rows, bars.session, params
-        self._state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
+        self._stage = strategy.stage(bars, matrix, rows, params)
         self._out = np.empty((symbols, stop))
         self._begins = strategy.begins(bars).tolist()
         self._newest = [math.nan] * symbols
         self._lives = [0] * symbols
-        # A kernel need not know what to do with no bars.
-        if start:
-            strategy.kernel(*self._inputs, self._state, 0, start, self._out)
+        self._stage.advance(0, start, self._out)
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars."""
@@ -108,7 +105,7 @@ class StrategyRunner:
         bar = event.payload.bar
         if event.payload.symbol != self._last_symbol:
             return
-        self._strategy.kernel(*self._inputs, self._state, bar, bar + 1, self._out)
+        self._stage.advance(bar, bar + 1, self._out)
         for s, target in enumerate(self._out[:, bar].tolist()):
             wanted = target if bar >= self._begins[s] else math.nan
             newest = self._newest[s]

@@ -77,8 +77,7 @@ def run_strategy(
     """
     symbols = len(bars.symbols)
     targets = np.empty((symbols, stop))
-    state = np.zeros(symbols * strategy.state_size(tuple(params.tolist())))
-    strategy.kernel(matrix, rows, bars.session, params, state, 0, stop, targets)
+    strategy.stage(bars, matrix, rows, params).advance(0, stop, targets)
     withhold(targets, strategy.begins(bars))
     return targets
 

@@ -13,6 +13,7 @@ from admf_ray.core.kernels import STRATEGY, check_kernel
 from admf_ray.core.parameters import Parameter, check_names, complete, satisfied
 from admf_ray.core.registry import Registry, unknown_name
 from admf_ray.errors import ConfigError
+from admf_ray.strategies.stage import KernelStage, Stage
 
 __all__ = ["STRATEGIES", "Strategy"]
 
@@ -104,6 +105,26 @@ class Strategy:
                 f"strategy.name: {self.name} trades {self.symbols} symbols together and the data has {len(symbols)}; "
                 f"allowed: data of {self.symbols}, or that many of it by data.symbols"
             )
+
+    def stage(
+        self,
+        bars: Bars,
+        matrix: npt.NDArray[np.float64],
+        rows: npt.NDArray[np.int64],
+        params: npt.NDArray[np.float64],
+    ) -> Stage:
+        """Give the strategy at work, at the beginning of a series.
+
+        Parameters
+        ----------
+        bars : Bars
+        matrix : float64 array, shape [key, time]
+            The hub of these bars.
+        rows : int64 array, shape [symbol, slot]
+        params : float64 array, shape [parameter]
+        """
+        state_size = len(bars.symbols) * self.state_size(tuple(params.tolist()))
+        return KernelStage(self.kernel, (matrix, rows, bars.session, params), state_size)
 
     def begins(self, bars: Bars) -> npt.NDArray[np.int64]:
         """Give the first bar of each symbol that may have a target; symbols that are decided together begin together.

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from admf_ray._types import Executor
-from admf_ray.app.settings import ClusterSettings, Range, RollingWindows, Settings, SplitWindows
+from admf_ray.app.compose import compose, composed_params
+from admf_ray.app.composition_settings import Range
+from admf_ray.app.settings import ClusterSettings, RollingWindows, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
+from admf_ray.engine.composition import Composition
 from admf_ray.engine.spec import AccountRules, Instrument
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import (
@@ -22,7 +25,6 @@ from admf_ray.optimize import (
     recording,
 )
 from admf_ray.risk.sizing import SIZINGS
-from admf_ray.strategies import STRATEGIES
 
 __all__ = [
     "assemble_search",
@@ -53,29 +55,52 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     searched : bool
         Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
     """
-    if settings.strategy.name is None:
-        raise ConfigError(f"strategy.name: which strategy? allowed: {', '.join(STRATEGIES.names())}")
-    strategy = STRATEGIES[settings.strategy.name]
+    if settings.books:
+        raise ConfigError(f"books: {settings.experiment} searches one book; allowed with: backtest, or books={{}}")
+    composition = compose(settings)
+    params = composed_params(settings, composition)
     if settings.risk.sizing not in SIZINGS:
         raise ConfigError(f"risk.sizing: {unknown_name('sizing', settings.risk.sizing, SIZINGS.names())}")
     if searched:
         if not settings.strategy.space:
             raise ConfigError(
                 "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
-                f"for each of: {', '.join(strategy.parameter_names) or 'nothing, as it has no parameters'}"
+                f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
             )
         axes = {name: _axis(name, values) for name, values in settings.strategy.space.items()}
-        candidates = expand_grid(strategy, settings.strategy.params, axes, settings.search.constraints)
+        candidates = expand_grid(composition, params, axes, settings.search.constraints)
     else:
-        values = strategy.complete(settings.strategy.params)
-        candidates = Candidates.single(values)
+        candidates = Candidates.single(composition.complete(params))
     rules = settings.account
     check_account(rules, bars)
-    search = plan_search(bars, strategy, candidates, rules)
+    search = plan_search(bars, composition, candidates, rules)
+    # Without a kernel there is nothing to compile.
+    engine = "event_driven" if composition.is_python else settings.engine.kind
     isolated = settings.hub.mode == "isolated"
-    if isolated and settings.engine.kind == "event_driven":
-        raise ConfigError("hub.mode: isolated measures engine=compiled; allowed: hub=shared with engine=event_driven")
-    return replace(search, isolated=isolated, engine=settings.engine.kind)
+    if isolated and (engine == "event_driven" or not composition.is_plain):
+        raise ConfigError("hub.mode: isolated measures one strategy on engine=compiled; allowed: hub=shared")
+    return replace(search, isolated=isolated, engine=engine, fit=_fit_span(settings, bars, composition, searched))
+
+
+def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched: bool) -> tuple[int, int] | None:
+    """Give the bars that classifiers are fitted on where ``classifier.fit`` names them."""
+    fit = settings.classifier.fit
+    named = fit.start is not None or fit.stop is not None
+    if not composition.is_fitted:
+        if named:
+            raise ConfigError("classifier.fit: no classifier is fitted; allowed: null")
+        return None
+    if settings.experiment in {"walkforward", "today"}:
+        if named:
+            raise ConfigError(f"classifier.fit: {settings.experiment} fits on its train spans; allowed: null")
+        return None
+    if not named and not searched:
+        fitted = next(watch for watch in composition.watches if watch.classifier.fit is not None)
+        raise ConfigError(
+            f"classifier.fit: {fitted.classifier.name} is fitted; on which bars? allowed: dates start and stop, before "
+            "the span that is tested"
+        )
+    return date_span(bars, fit.start, fit.stop, "classifier.fit") if named else None
 
 
 def check_account(rules: AccountRules, bars: Bars) -> None:
@@ -142,6 +167,12 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
             raise ConfigError(f"{lacking}; allowed: other spans, or windows.require_stress=warn")
         found.append(lacking)
     found += _idle_options(settings)
+    fit = settings.classifier.fit
+    if settings.experiment == "backtest" and (fit.start is not None or fit.stop is not None):
+        fitted = date_span(bars, fit.start, fit.stop, "classifier.fit")
+        seen = sum(max(0, min(stop, fitted[1]) - max(start, fitted[0])) for _, start, stop in spans)
+        if seen:
+            found.append(f"classifier.fit: {seen:,} bars that are tested were fitted on: that result is no test")
     if bars.adjustment == "none":
         return found
     adjusted = f"prices are adjusted ({bars.adjustment})"

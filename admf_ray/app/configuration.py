@@ -40,7 +40,7 @@ _VARIABLES = {
     "MAX_GROSS_LEVERAGE": ("risk.limits.portfolio.max_gross_leverage", 1.0, math.inf),
     "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 100.0, 100.0),
 }
-_FREE = ("strategy.params", "strategy.space")
+_FREE = ("strategy.params", "strategy.space", "strategy.trades_in", "strategy.by_regime", "classifier.params")
 _OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "hub", "engine", "logging", "report")
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "hub": "shared", "engine": "compiled", "logging": "console", "report": "html"}
@@ -249,7 +249,9 @@ def variant_yaml(settings: Settings, variant: Variant, run: Path) -> str:
         del values[name]
     values["experiment"] = "backtest"
     values["dataset"] = None
-    values["strategy"] = {"name": settings.strategy.name, "params": variant.parameters, "space": {}}
+    values["strategy"] |= {"params": variant.parameters, "space": {}}
+    if variant.fit is not None:
+        values["classifier"]["fit"] = dict(zip(("start", "stop"), map(_moment, variant.fit), strict=True))
     values["span"] = {"start": _moment(variant.start), "stop": _moment(variant.stop)}
     values["run_name"] = None
     values["plugins"] = [str(run / "plugins" / f"{plugin.name}.py") for plugin in active_plugins()]

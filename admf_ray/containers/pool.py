@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from admf_ray.containers.container import ScopedContainer
 from admf_ray.containers.lifecycle import State
@@ -222,6 +222,19 @@ class ContainerPool:
         with self._changed:
             return {container_id: lease.holder for container_id, lease in self._leases.items()}
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Describe each container that is idle or held.
+
+        Returns
+        -------
+        list of dict
+            ``id``, ``pattern`` (the description of its spec), ``state``, ``uses``, ``events`` (published so far, in it
+            and in those nested in it) and ``memory`` (bytes that observers keep).
+        """
+        with self._changed:
+            held = [(lease.container, lease.uses) for lease in self._leases.values() if lease.container is not None]
+            return [_row(container, uses) for container, uses in (*self._idle, *held)]
+
     # Ending
 
     def close(self) -> None:
@@ -345,6 +358,17 @@ class ContainerPool:
 
     def _held(self) -> str:
         return ", ".join(f"{one} by {lease.holder}" for one, lease in self._leases.items()) or "none"
+
+
+def _row(container: ScopedContainer, uses: int) -> dict[str, Any]:
+    return {
+        "id": container.container_id,
+        "pattern": container.spec.description,
+        "state": str(container.state),
+        "uses": uses,
+        "events": sum(one.bus.published for one in container.family()),
+        "memory": _retained(container),
+    }
 
 
 def _retained(container: ScopedContainer) -> int:

@@ -16,6 +16,7 @@ from admf_ray.errors import ConfigError
 
 __all__ = [
     "CLASSIFIER",
+    "ENSEMBLE",
     "INDICATOR",
     "READ_F8_2D",
     "READ_I4_1D",
@@ -70,6 +71,15 @@ STRATEGY = types.void(
     types.float64[::1],  # state
     types.int64,  # start
     types.int64,  # stop
+    types.float64[:, ::1],  # out[symbol, time], targets
+)
+
+ENSEMBLE = types.void(
+    read_only(types.float64, 3),  # targets[member, symbol, time]
+    _READ_F8_1D,  # weights[member]
+    types.int64,  # start
+    types.int64,  # stop
+    types.float64[:, :, ::1],  # shares[member, symbol, time]
     types.float64[:, ::1],  # out[symbol, time], targets
 )
 

@@ -34,6 +34,11 @@ class Window:
     test_start: int
     test_stop: int
 
+    @property
+    def train(self) -> tuple[int, int]:
+        """The train span, half-open."""
+        return self.train_start, self.train_stop
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPlan:

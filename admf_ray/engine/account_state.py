@@ -1,16 +1,16 @@
 """The account of a container: the records of the compiled engine, and its kernel, which does parts of bars."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from admf_ray.core.bars import Bars
 from admf_ray.core.kernels import SIZING
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING
+from admf_ray.engine.setup import Setup
 from admf_ray.engine.simulate import STEPWISE, Part, simulation
-from admf_ray.engine.spec import AccountRules
 from admf_ray.portfolio.account import open_account
 from admf_ray.risk.sizing import SIZINGS
 
@@ -23,6 +23,7 @@ _MARK, _DECIDE = int(Part.MARK), int(Part.DECIDE)
 _QUIET = int(Part.MARK | Part.END)
 
 
+@cache
 def _entry(decides: bool) -> Any:
     """Give the compiled code itself: finding out what its arguments are takes longer than a bar.
 
@@ -48,17 +49,13 @@ class _SizingAddress(types.WrapperAddressProtocol):
         return SIZING
 
 
+@cache
+def _sizing_address(name: str) -> _SizingAddress:
+    return _SizingAddress(SIZINGS[name].kernel)
+
+
 class AccountState:
     """One account over one segment, of which parts of bars are done one by one.
-
-    Parameters
-    ----------
-    bars : Bars
-    matrix : float64 array, shape [key, time]
-    rules : AccountRules
-    flat : `HOLDING` array, shape [symbol]
-    span : (int, int)
-        The segment, half-open, in bars.
 
     Attributes
     ----------
@@ -79,24 +76,19 @@ class AccountState:
         Whether there are protective exits.
     """
 
-    def __init__(
-        self,
-        bars: Bars,
-        matrix: npt.NDArray[np.float64],
-        rules: AccountRules,
-        flat: npt.NDArray[Any],
-        span: tuple[int, int],
-    ) -> None:
+    def begin(self, setup: Setup, span: tuple[int, int]) -> None:
+        """Open the account of a candidate for a segment, half-open, in bars."""
         start, stop = span
+        bars, rules = setup.bars, setup.rules
         symbols = len(bars.symbols)
         self.account = np.empty(1, dtype=ACCOUNT)
         self.holdings = np.empty(symbols, dtype=HOLDING)
-        open_account(self.account[0], self.holdings, flat, rules.cash)
+        open_account(self.account[0], self.holdings, setup.flat, rules.cash)
         self.targets = np.full((symbols, stop), np.nan)
         self.path = np.empty((1 + symbols, stop - start))
         self.record = rules.record(bars.periods_per_year)
-        self._inputs = matrix, bars.session, self.targets, rules.limit_records(bars.symbols), self.record
-        self._sizing = _SizingAddress(SIZINGS[rules.sizing].kernel)
+        self._inputs = setup.matrix, bars.session, self.targets, rules.limit_records(bars.symbols), self.record
+        self._sizing = _sizing_address(rules.sizing)
         self._decide, self._settle = _entry(True), _entry(False)
         self._leaving = {stop - 1, *self.holdings["last_bar"].tolist()}
         self._stop = stop
@@ -110,6 +102,10 @@ class AccountState:
         self.order_count = 0
         self.is_waiting = False
         self.is_exposed = False
+
+    def reset(self) -> None:
+        """Let the candidate go."""
+        del self._inputs
 
     def postpone_mark(self) -> None:
         """Mark with the next part that is done: nobody looks at the account in between."""

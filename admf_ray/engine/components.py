@@ -1,22 +1,22 @@
-"""The components of a container that trades one strategy: strategy, risk, execution, portfolio.
+"""The components of an account: risk, execution, portfolio.
 
 They share one account in the records that the compiled engine uses, and have its kernel do their parts of a bar, one by
 one (`admf_ray.engine.simulate.Part`). What each decided goes to the others as events.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, AccountKind, FillPolicy, OrderKind, Reason
 from admf_ray.engine.account_state import AccountState
+from admf_ray.engine.setup import Setup
 from admf_ray.engine.simulate import Part
-from admf_ray.engine.spec import AccountRules
 from admf_ray.events import (
     Bar,
+    Ensemble,
     Event,
     EventBus,
     EventType,
@@ -25,13 +25,13 @@ from admf_ray.events import (
     Portfolio,
     PositionClose,
     PositionOpen,
+    Regime,
     Signal,
     by_container,
     by_strategy,
 )
-from admf_ray.strategies import Strategy
 
-__all__ = ["Execution", "Feed", "PortfolioBook", "Risk", "StrategyRunner"]
+__all__ = ["Execution", "PortfolioBook", "Risk"]
 
 # Plain numbers: looking up the members of an enum takes a good part of a bar.
 _OPEN, _DECIDE, _CLOSE, _END = int(Part.OPEN), int(Part.DECIDE), int(Part.CLOSE), int(Part.END)
@@ -39,101 +39,32 @@ _MARKET = int(OrderKind.MARKET)
 _BY_SIGNAL = int(Reason.SIGNAL)
 
 
-class Feed:
-    """Publishes the bars of a series: one BAR event a symbol, in panel order; of a missing bar prices are NaN."""
+class Risk:
+    """Turns the newest targets into orders, within limits; or, in a halt, sells everything.
 
-    def __init__(self, bars: Bars, span: tuple[int, int]) -> None:
-        part = slice(*span)
-        columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        self._symbols = [
-            (name, *(column[s, part].tolist() for column in columns)) for s, name in enumerate(bars.symbols)
-        ]
-        self._times = bars.known_at[part].tolist()
-        self._start = span[0]
-
-    def initialize(self, bus: EventBus) -> None:
-        """Publish on a bus."""
-        self._bus = bus
-
-    def publish(self, bar: int) -> Event[Bar]:
-        """Publish one bar; give the event that ends it."""
-        k = bar - self._start
-        bus, moment = self._bus, self._times[k]
-        for symbol, open_, high, low, close, volume in self._symbols:
-            payload = Bar(symbol, bar, open_[k], high[k], low[k], close[k], volume[k])
-            event = Event(payload, "feed", bus.container_id, moment)
-            bus.publish(event)
-        return event
-
-
-class StrategyRunner:
-    """Runs a strategy's kernel bar by bar, and signals every change of its targets, into and out of NaN as well.
-
-    The strategy has seen every bar of the series before the segment, as its indicators have.
-    A signal belongs to the life of a trade: the one that it may open, change, or close; one that reverses, to the life
-    that it begins.
+    Parameters
+    ----------
+    account : AccountState
+    strategies : sequence of str
+        Whose signals it takes: of the only one. Of several an ensemble makes one target.
+    regime : str or None
+        Classifier whose labels are put on orders.
     """
 
-    def __init__(
-        self,
-        bars: Bars,
-        strategy: Strategy,
-        matrix: npt.NDArray[np.float64],
-        rows: npt.NDArray[np.int64],
-        params: npt.NDArray[np.float64],
-        span: tuple[int, int],
-    ) -> None:
-        start, stop = span
-        self._symbols = bars.symbols
-        self._last_symbol = bars.symbols[-1]
-        self._strategy = strategy
-        symbols = len(bars.symbols)
-        self._stage = strategy.stage(bars, matrix, rows, params)
-        self._out = np.empty((symbols, stop))
-        self._begins = strategy.begins(bars).tolist()
-        self._newest = [math.nan] * symbols
-        self._lives = [0] * symbols
-        self._stage.advance(0, start, self._out)
-
-    def initialize(self, bus: EventBus) -> None:
-        """Listen to bars."""
-        self._bus = bus
-        bus.subscribe(EventType.BAR, self.on_bar)
-
-    def on_bar(self, event: Event[Bar]) -> None:
-        """Run a bar once all of its symbols are there."""
-        bar = event.payload.bar
-        if event.payload.symbol != self._last_symbol:
-            return
-        self._stage.advance(bar, bar + 1, self._out)
-        for s, target in enumerate(self._out[:, bar].tolist()):
-            wanted = target if bar >= self._begins[s] else math.nan
-            newest = self._newest[s]
-            if wanted != newest and (wanted == wanted or newest == newest):
-                self._signal(event, s, wanted)
-
-    def _signal(self, event: Event[Bar], s: int, target: float) -> None:
-        before = self._newest[s]
-        self._newest[s] = target
-        if target == target and target != 0.0 and not before * target > 0.0:
-            self._lives[s] += 1
-        bus, name, symbol = self._bus, self._strategy.name, self._symbols[s]
-        payload = Signal(name, symbol, event.payload.bar, target)
-        life = f"{name}-{symbol}-{self._lives[s]}" if self._lives[s] else None
-        bus.publish(Event(payload, name, bus.container_id, correlation_id=life, cause=event))
-
-
-class Risk:
-    """Turns the newest targets into orders, within limits; or, in a halt, sells everything."""
-
-    def __init__(self, bars: Bars, account: AccountState, strategy: Strategy) -> None:
+    def __init__(self, account: AccountState, strategies: Sequence[str], regime: str | None = None) -> None:
         self._state = account
-        self._strategies = (strategy.name,)
-        self._symbols = bars.symbols
-        self._numbers = {symbol: s for s, symbol in enumerate(bars.symbols)}
-        self._targets = np.full(len(bars.symbols), np.nan)
-        self._signals: dict[int, Event[Signal]] = {}
-        rules = account.record[0]
+        self._strategies = tuple(strategies)
+        self._classifier = regime
+
+    def begin(self, setup: Setup, span: tuple[int, int]) -> None:  # noqa: ARG002  (all components take the same)
+        """Take up a candidate."""
+        self._symbols = setup.bars.symbols
+        self._numbers = {symbol: s for s, symbol in enumerate(self._symbols)}
+        self._targets = np.full(len(self._symbols), np.nan)
+        self._signals: dict[int, Event[Any]] = {}
+        self._shares: dict[int, tuple[float, ...]] = {}
+        self._regime = -1
+        rules = self._state.record[0]
         # What may ask for an order though no target is new.
         self._always_looks = bool(
             rules["rebalance"]
@@ -145,16 +76,37 @@ class Risk:
         self._looks = True
         self._fills = 0
 
+    def reset(self) -> None:
+        """Let the candidate go."""
+        self._signals, self._shares = {}, {}
+
     def initialize(self, bus: EventBus) -> None:
-        """Listen to the strategies."""
+        """Listen to the strategy or the ensemble, and to regimes."""
         self._bus = bus
-        bus.subscribe(EventType.SIGNAL, self.on_signal, by_strategy(*self._strategies))
+        if len(self._strategies) == 1:
+            bus.subscribe(EventType.SIGNAL, self.on_signal, by_strategy(*self._strategies))
+        else:
+            bus.subscribe(EventType.ENSEMBLE, self.on_ensemble)
+        if self._classifier is not None:
+            bus.subscribe(EventType.REGIME, self.on_regime)
 
     def on_signal(self, event: Event[Signal]) -> None:
         """Take in a target."""
+        self._take(event, (1.0,))
+
+    def on_ensemble(self, event: Event[Ensemble]) -> None:
+        """Take in a combined target."""
+        self._take(event, event.payload.strengths)
+
+    def on_regime(self, event: Event[Regime]) -> None:
+        """Take in a regime, if it is the account's."""
+        if event.payload.classifier == self._classifier:
+            self._regime = event.payload.regime
+
+    def _take(self, event: Event[Any], shares: tuple[float, ...]) -> None:
         s = self._numbers[event.payload.symbol]
         self._targets[s] = event.payload.target
-        self._signals[s] = event
+        self._signals[s], self._shares[s] = event, shares
         self._looks = True
 
     def end_bar(self, bar: int, closing: Event[Bar]) -> None:
@@ -196,6 +148,9 @@ class Risk:
                 math.nan if holding["kind"] == _MARKET else float(holding["level"]),
                 int(holding["reason"]),
                 int(holding["limits"]),
+                self._regime,
+                self._strategies,
+                self._shares.get(s, ()),
             )
             life = None if signal is None else signal.correlation_id
             bus.publish(Event(payload, "risk", bus.container_id, closing.timestamp, life, cause))
@@ -204,13 +159,20 @@ class Risk:
 class Execution:
     """Fills orders at the prices of bars: at the open, at protective and resting levels, and at the close."""
 
-    def __init__(self, bars: Bars, account: AccountState, rules: AccountRules) -> None:
+    def __init__(self, account: AccountState) -> None:
         self._state = account
-        self._symbols = bars.symbols
-        self._last_symbol = bars.symbols[-1]
-        self._fills_at_close = rules.fill == FillPolicy.CLOSE
+
+    def begin(self, setup: Setup, span: tuple[int, int]) -> None:  # noqa: ARG002  (all components take the same)
+        """Take up a candidate."""
+        self._symbols = setup.bars.symbols
+        self._last_symbol = self._symbols[-1]
+        self._fills_at_close = setup.rules.fill == FillPolicy.CLOSE
         self._orders: dict[str, Event[Order]] = {}
         self._published = 0
+
+    def reset(self) -> None:
+        """Let the candidate go."""
+        self._orders = {}
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars and orders."""
@@ -255,15 +217,22 @@ class Execution:
 class PortfolioBook:
     """Marks the account at the close, tells of positions that open and close, and of equity when the bar is over."""
 
-    def __init__(self, bars: Bars, account: AccountState, span: tuple[int, int]) -> None:
-        symbols = bars.symbols
+    def __init__(self, account: AccountState) -> None:
         self._state = account
+
+    def begin(self, setup: Setup, span: tuple[int, int]) -> None:
+        """Take up a candidate."""
+        symbols = setup.bars.symbols
         self._start = span[0]
         self._last_symbol = symbols[-1]
-        self._multipliers = dict(zip(symbols, account.holdings["multiplier"].tolist(), strict=True))
+        self._multipliers = dict(zip(symbols, setup.flat["multiplier"].tolist(), strict=True))
         self._trade_cash = dict.fromkeys(symbols, 0.0)
         self._held = dict.fromkeys(symbols, 0.0)
         self._lives: dict[str, str | None] = {}
+
+    def reset(self) -> None:
+        """Let the candidate go."""
+        self._trade_cash, self._held, self._lives = {}, {}, {}
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars and to the fills of the container."""

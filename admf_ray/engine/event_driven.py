@@ -1,150 +1,277 @@
-"""The event-driven engine: one strategy in a container of its own, bit-identical to the compiled simulation."""
+"""The event-driven engine: candidates in containers, bit-identical to the compiled simulation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from admf_ray.containers import ComponentSpec, ContainerSpec, ScopedContainer
-from admf_ray.core.bars import Bars
 from admf_ray.engine.account_state import AccountState
-from admf_ray.engine.components import Execution, Feed, PortfolioBook, Risk, StrategyRunner
+from admf_ray.engine.components import Execution, PortfolioBook, Risk
+from admf_ray.engine.composition import Composition
+from admf_ray.engine.deciding import ClassifierRunner, EnsembleRunner, Feed, HubStream, StrategyRunner
 from admf_ray.engine.result import Segment, segment_of
-from admf_ray.engine.spec import AccountRules
-from admf_ray.events import EventBus
-from admf_ray.plugins import activate
-from admf_ray.portfolio.metrics import METRICS, measure
-from admf_ray.strategies import STRATEGIES, Strategy
+from admf_ray.engine.setup import Setup
+from admf_ray.events import Event, EventBus, EventType, ForwardingRule
+from admf_ray.indicators import Hub
 
-__all__ = ["ONE_CHAIN", "build_container", "run_chunk_in_containers", "run_segment_in_container"]
+__all__ = [
+    "BOOK",
+    "Book",
+    "Market",
+    "container_spec",
+    "open_market",
+    "run_books_in_containers",
+    "run_segment_in_container",
+]
 
+BOOK = "book"
+"""Name of the only book of a market."""
 
-def _needing(name: str, factory: Callable[..., Any], *needs: str) -> ComponentSpec:
-    """Give the spec of a component whose parameters are named as what it gets."""
-    return ComponentSpec(name, factory, {need: need for need in needs})
-
-
-ONE_CHAIN = ContainerSpec(
-    "backtest",
-    (
-        _needing("account", AccountState, "bars", "matrix", "rules", "flat", "span"),
-        _needing("execution", Execution, "bars", "account", "rules"),
-        _needing("portfolio", PortfolioBook, "bars", "account", "span"),
-        _needing("strategy_runner", StrategyRunner, "bars", "strategy", "matrix", "rows", "params", "span"),
-        _needing("risk", Risk, "bars", "account", "strategy"),
-        _needing("feed", Feed, "bars", "span"),
-    ),
-    description="one strategy: feed > strategy > risk > execution > portfolio",
-)
-"""A strategy that trades an account."""
-
+_DOWN = ForwardingRule("down", frozenset({EventType.BAR, EventType.REGIME}))
+_BARS_DOWN = ForwardingRule("down", frozenset({EventType.BAR}))
+_SIGNALS_UP = ForwardingRule("up", frozenset({EventType.SIGNAL}))
 _NUMBERS = count(1)
+_DECIDING = (EnsembleRunner, Risk, Execution, PortfolioBook)
 
 
-def build_container(
-    bars: Bars,
-    matrix: npt.NDArray[np.float64],
-    strategy: Strategy,
-    rows: npt.NDArray[np.int64],
-    params: npt.NDArray[np.float64],
-    rules: AccountRules,
-    flat: npt.NDArray[Any],
-    start: int,
-    stop: int,
-    container_id: str | None = None,
-    observe: Callable[[EventBus], object] | None = None,
-) -> ScopedContainer:
-    """Give a container that trades one candidate over one span, ready to be entered.
+def container_spec(books: Mapping[str, Composition], streams: bool = False) -> ContainerSpec:
+    """Give the containers of books that are traded side by side on one market.
+
+    A single strategy without a classifier is a chain in one container. Otherwise the market holds the feed, and each
+    book its classifiers, which hold its risk container, which holds a container for each strategy.
 
     Parameters
     ----------
-    bars, matrix, strategy, rows, params, rules, flat, start, stop
-        As in `admf_ray.engine.result.run_segment`.
-    container_id : str, optional
-        A number of its own by default.
-    observe : callable, optional
-        Called with the bus before anything happens, to attach observers.
+    books : mapping of str to Composition
+    streams : bool
+        Whether indicators are computed bar by bar, for all books.
     """
-    services = {
-        "bars": bars,
-        "matrix": matrix,
-        "strategy": strategy,
-        "rows": rows,
-        "params": params,
-        "rules": rules,
-        "flat": flat,
-        "span": (start, stop),
+    feed = [*([ComponentSpec("hub", HubStream)] if streams else []), ComponentSpec("feed", Feed)]
+    only = next(iter(books.values()))
+    if len(books) == 1 and len(only.members) == 1 and not only.watches:
+        chain = _account(only)
+        strategy = ComponentSpec("strategy_runner", StrategyRunner)
+        return ContainerSpec(
+            "backtest",
+            # Whoever is declared first hears a bar first: the fills of the open come before what its close decides.
+            (*feed[:-1], *chain[:-1], strategy, chain[-1], feed[-1]),
+            description="one strategy: feed > strategy > risk > execution > portfolio",
+        )
+    return ContainerSpec(
+        "backtest",
+        feed,
+        {name: _book(composition) for name, composition in books.items()},
+        description=f"market of {', '.join(f'{name}: {composition.name}' for name, composition in books.items())}",
+    )
+
+
+def _account(composition: Composition) -> list[ComponentSpec]:
+    """Give the components of an account, risk last."""
+    needs = {"account": "account"}
+    options = {
+        "strategies": tuple(member.name for member in composition.members),
+        "regime": composition.watches[0].name if composition.watches else None,
     }
-    name = container_id or f"backtest_{next(_NUMBERS)}"
-    return ScopedContainer(ONE_CHAIN, name, services, errors="raise", observe=observe)
+    return [
+        ComponentSpec("account", AccountState),
+        ComponentSpec("execution", Execution, needs),
+        ComponentSpec("portfolio", PortfolioBook, needs),
+        ComponentSpec("risk", Risk, needs, options),
+    ]
 
 
-def _run(container: ScopedContainer) -> AccountState:
-    """Run a container over its span; give its account."""
-    feed, risk = container.resolve("feed"), container.resolve("risk")
-    execution, portfolio = container.resolve("execution"), container.resolve("portfolio")
-    start, stop = container.resolve("span")
-    for bar in range(start, stop):
-        closing = feed.publish(bar)
-        # All signals of the bar are there: publishing ends when nothing waits.
-        risk.end_bar(bar, closing)
-        execution.end_bar(bar, closing)
-        portfolio.end_bar(bar, closing)
-    account: AccountState = container.resolve("account")
-    return account
+def _book(composition: Composition) -> ContainerSpec:
+    components = _account(composition)
+    names = tuple(member.name for member in composition.members)
+    if composition.ensemble is not None:
+        components.append(ComponentSpec("ensemble", EnsembleRunner, options={"strategies": names}))
+    waits = bool(composition.watches)
+    down = _DOWN if waits else _BARS_DOWN
+    strategies = {
+        name: ContainerSpec(
+            "backtest",
+            [ComponentSpec("strategy_runner", StrategyRunner, options={"member": m, "waits": waits})],
+            forwards=(down, _SIGNALS_UP),
+            description="strategy",
+        )
+        for m, name in enumerate(names)
+    }
+    risk = ContainerSpec("backtest", components, strategies, (down,), "risk and portfolio")
+    if not composition.watches:
+        return risk
+    classifiers = [
+        ComponentSpec(watch.name, ClassifierRunner, options={"watch": w}) for w, watch in enumerate(composition.watches)
+    ]
+    return ContainerSpec("backtest", classifiers, {"risk": risk}, (_BARS_DOWN,), "classifiers")
 
 
-def run_segment_in_container(
-    bars: Bars,
-    matrix: npt.NDArray[np.float64],
-    strategy: Strategy,
-    rows: npt.NDArray[np.int64],
-    params: npt.NDArray[np.float64],
-    rules: AccountRules,
-    flat: npt.NDArray[Any],
-    start: int,
-    stop: int,
-    container_id: str | None = None,
-    observe: Callable[[EventBus], object] | None = None,
-) -> Segment:
-    """Simulate one candidate over one span in a container, and keep its path, fills and trades.
+class Book:
+    """The components of one book, found in its containers.
 
-    Parameters as in `build_container`; `admf_ray.engine.result.run_segment` gives the same to the last bit.
+    Parameters
+    ----------
+    containers : iterable of ScopedContainer
+        Parents first.
     """
-    given = (bars, matrix, strategy, rows, params, rules, flat, start, stop)
-    with build_container(*given, container_id, observe) as container:
-        account = _run(container)
+
+    def __init__(self, containers: Iterator[ScopedContainer]) -> None:
+        self._components = [one.value for container in containers for one in container.components]
+        self._components = [one for one in self._components if not isinstance(one, (Feed, HubStream))]
+        self._classifiers = [one for one in self._components if isinstance(one, ClassifierRunner)]
+        self._ensemble = next((one for one in self._components if isinstance(one, EnsembleRunner)), None)
+        (self.account,) = (one for one in self._components if isinstance(one, AccountState))
+
+    @property
+    def ends(self) -> list[Callable[[int, Event[Any]], None]]:
+        """What is done at the end of a bar, when all that was published has been delivered, in order."""
+        of = self._components
+        return [
+            *(one.end_bar for one in of if isinstance(one, StrategyRunner) and one.waits),
+            *(
+                one.end_bar
+                for kind in (EnsembleRunner, Risk, Execution, PortfolioBook)
+                for one in of
+                if type(one) is kind
+            ),
+        ]
+
+    def begin(self, setup: Setup, span: tuple[int, int]) -> None:
+        """Have all components take up a candidate."""
+        self._setup, self._span = setup, span
+        for component in self._components:
+            component.begin(setup, span)
+
+    def segment(self) -> Segment:
+        """Give what came of the candidate."""
+        state, (start, stop) = self.account, self._span
+        regimes = np.empty((len(self._classifiers), stop - start), dtype=np.int64)
+        for classifier in self._classifiers:
+            regimes[classifier.watch] = classifier.regimes(self._span)
+        shares = None if self._ensemble is None else self._ensemble.shares
         return segment_of(
-            bars, flat, start, stop, account.account, account.holdings, account.path, account.fills, account.record
+            self._setup, self._span, state.account, state.holdings, state.path, state.fills, regimes, shares
         )
 
 
-def run_chunk_in_containers(
-    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
-) -> npt.NDArray[np.float64]:
-    """Simulate a chunk of candidates on a host, each over each span in a container of its own.
+class Market:
+    """Runs books bar by bar in containers that have been started; again and again if they are reset in between.
 
     Parameters
     ----------
-    params : float64 array, shape [candidate, parameter]
-    wanted : int64 array, shape [candidate, symbol, slot]
-        Which keys each candidate reads.
-    bundle : mapping
-        As in `admf_ray.engine.sweep.run_chunk`, and the ``bars`` and the ``account`` (`AccountRules`).
-
-    Returns
-    -------
-    float64 array, shape [candidate, span, len(METRICS)]
+    container : ScopedContainer
+        Of a spec that `container_spec` gave.
     """
-    activate(bundle["plugins"])
-    strategy = STRATEGIES[bundle["strategy"]]
-    out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
-    for c, rows in enumerate(bundle["rows"][wanted]):
-        given = (bundle["bars"], bundle["matrix"], strategy, rows, params[c], bundle["account"], bundle["flat"])
-        for w, (start, stop) in enumerate(bundle["spans"].tolist()):
-            with build_container(*given, start, stop) as container:
-                account = _run(container)
-                measure(account.account[0], account.record[0], out[c, w])
-    return out
+
+    def __init__(self, container: ScopedContainer) -> None:
+        nested = container.children
+        self.books = (
+            {child.container_id.rpartition(".")[2]: Book(child.family()) for child in nested}
+            if nested
+            else {BOOK: Book(iter((container,)))}
+        )
+        self._feed: Feed = container.resolve("feed")
+        self._hub = next((one.value for one in container.components if isinstance(one.value, HubStream)), None)
+
+    def begin(self, setups: Mapping[str, Setup], span: tuple[int, int], hub: Hub | None = None) -> None:
+        """Take up a candidate for each book.
+
+        Parameters
+        ----------
+        setups : mapping of str to Setup
+            By book, all of the same bars.
+        span : (int, int)
+            Half-open, in bars.
+        hub : Hub, optional
+            That is streamed, where the containers stream one.
+        """
+        one = next(iter(setups.values()))
+        matrix = one.matrix
+        if self._hub is not None:
+            assert hub is not None
+            matrix = self._hub.begin(hub, span[0])
+        for name, book in self.books.items():
+            book.begin(setups[name].reading(matrix), span)
+        self._feed.begin(one, span)
+        self._ends = [end for book in self.books.values() for end in book.ends]
+
+    def bar(self, bar: int) -> None:
+        """Run one bar."""
+        closing = self._feed.publish(bar)
+        # All signals of the bar are there: publishing ends when nothing waits.
+        for end in self._ends:
+            end(bar, closing)
+
+    def run(self, span: tuple[int, int]) -> None:
+        """Run a span of bars."""
+        for bar in range(*span):
+            self.bar(bar)
+
+
+@contextmanager
+def open_market(
+    books: Mapping[str, Composition],
+    container_id: str | None = None,
+    observe: Callable[[EventBus], object] | None = None,
+    streams: bool = False,
+) -> Iterator[Market]:
+    """Start the containers of books, and dispose of them after the block.
+
+    Parameters
+    ----------
+    books : mapping of str to Composition
+    container_id : str, optional
+        A number of its own by default.
+    observe : callable, optional
+        Called with each bus before anything happens, to attach observers.
+    streams : bool
+        See `container_spec`.
+    """
+    name = container_id or f"backtest_{next(_NUMBERS)}"
+    with ScopedContainer(container_spec(books, streams), name, errors="raise", observe=observe) as container:
+        yield Market(container)
+
+
+def run_books_in_containers(
+    setups: Mapping[str, Setup],
+    start: int,
+    stop: int,
+    container_id: str | None = None,
+    observe: Callable[[EventBus], object] | None = None,
+    hub: Hub | None = None,
+) -> dict[str, Segment]:
+    """Simulate books side by side, bar by bar, and keep what each came to.
+
+    Parameters
+    ----------
+    setups : mapping of str to Setup
+        By book, all of the same bars.
+    start, stop : int
+        Half-open, in bars.
+    container_id, observe
+        As in `open_market`.
+    hub : Hub, optional
+        Of these setups: it is computed bar by bar in the container instead of being read. The bits are the same.
+    """
+    books = {name: setup.composition for name, setup in setups.items()}
+    with open_market(books, container_id, observe, hub is not None) as market:
+        market.begin(setups, (start, stop), hub)
+        market.run((start, stop))
+        return {name: book.segment() for name, book in market.books.items()}
+
+
+def run_segment_in_container(
+    setup: Setup,
+    start: int,
+    stop: int,
+    container_id: str | None = None,
+    observe: Callable[[EventBus], object] | None = None,
+    hub: Hub | None = None,
+) -> Segment:
+    """Simulate one candidate over one span in containers, and keep its path, fills and trades.
+
+    Parameters as in `run_books_in_containers`; `admf_ray.engine.result.run_segment` gives the same to the last bit.
+    """
+    return run_books_in_containers({BOOK: setup}, start, stop, container_id, observe, hub)[BOOK]

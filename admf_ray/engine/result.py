@@ -6,17 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.bars import Bars
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING
-from admf_ray.engine.simulate import RECORDED, simulation, withhold
-from admf_ray.engine.spec import AccountRules
+from admf_ray.engine.setup import Setup, wanted_targets
+from admf_ray.engine.simulate import RECORDED, simulation
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.portfolio.trades import round_trips
 from admf_ray.risk.sizing import SIZINGS
-from admf_ray.strategies import Strategy
 
-__all__ = ["Segment", "run_segment", "run_strategy", "segment_of"]
+__all__ = ["Segment", "run_segment", "segment_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,10 @@ class Segment:
         At the end, with the orders that wait.
     fills : `FILL` array
     trades : `TRADE` array
+    regimes : int8 array, shape [watch, bar]
+        Labels of the composition's classifiers, -1 where the regime is unknown.
+    shares : float64 array, shape [member, symbol, bar], or None
+        Of the members of an ensemble in its target; None for a single strategy.
     groups : float64 array, shape [kind, group, 4]
         Sums over groups of bars; see `admf_ray.portfolio.metrics.add_to_groups`.
     """
@@ -51,7 +53,16 @@ class Segment:
     holdings: npt.NDArray[Any]
     fills: npt.NDArray[Any]
     trades: npt.NDArray[Any]
+    regimes: npt.NDArray[np.int8]
+    shares: npt.NDArray[np.float64] | None
     groups: npt.NDArray[np.float64]
+
+    @property
+    def trade_regimes(self) -> npt.NDArray[np.int8]:
+        """The regime that was known when each trade's entry was decided; -1 without a classifier."""
+        if not len(self.regimes):
+            return np.full(len(self.trades), -1, dtype=np.int8)
+        return np.asarray(self.regimes[0, self.trades["decided"] - self.start])
 
     @property
     def size(self) -> npt.NDArray[np.float64]:
@@ -60,59 +71,19 @@ class Segment:
         return of_all if len(self.position) > 1 else self.position.reshape(-1)
 
 
-def run_strategy(
-    bars: Bars,
-    matrix: npt.NDArray[np.float64],
-    strategy: Strategy,
-    rows: npt.NDArray[np.int64],
-    params: npt.NDArray[np.float64],
-    stop: int,
-) -> npt.NDArray[np.float64]:
-    """Give the targets of one candidate for the bars ``[0, stop)``; parameters as in `run_segment`.
-
-    Returns
-    -------
-    float64 array, shape [symbol, bar]
-        NaN before the strategy knows, and before a symbol has had the history that the data asks for.
-    """
-    symbols = len(bars.symbols)
-    targets = np.empty((symbols, stop))
-    strategy.stage(bars, matrix, rows, params).advance(0, stop, targets)
-    withhold(targets, strategy.begins(bars))
-    return targets
-
-
-def run_segment(
-    bars: Bars,
-    matrix: npt.NDArray[np.float64],
-    strategy: Strategy,
-    rows: npt.NDArray[np.int64],
-    params: npt.NDArray[np.float64],
-    rules: AccountRules,
-    flat: npt.NDArray[Any],
-    start: int,
-    stop: int,
-    labels: npt.NDArray[np.int64] | None = None,
-) -> Segment:
+def run_segment(setup: Setup, start: int, stop: int, labels: npt.NDArray[np.int64] | None = None) -> Segment:
     """Simulate one candidate over one span and keep its path, fills and trades.
 
     Parameters
     ----------
-    bars : Bars
-    matrix : float64 array, shape [key, time]
-        The hub of these bars.
-    strategy : Strategy
-    rows : int64 array, shape [symbol, slot]
-    params : float64 array, shape [parameter]
-    rules : AccountRules
-    flat : `HOLDING` array, shape [symbol]
-        What ``rules.holdings`` gave for these bars and this hub.
+    setup : Setup
     start, stop : int
         Half-open, in bars.
     labels : int64 array, shape [kind, time], optional
         Groups of bars, from 0 on, -1 for none; a return belongs to the group of its bar.
     """
-    targets = run_strategy(bars, matrix, strategy, rows, params, stop)
+    bars, rules = setup.bars, setup.rules
+    wanted = wanted_targets(setup, stop)
     symbols = len(bars.symbols)
     record = rules.record(bars.periods_per_year)
     limits = rules.limit_records(bars.symbols)
@@ -125,12 +96,12 @@ def run_segment(
     sizing = SIZINGS[rules.sizing].kernel
 
     def simulated(ledger: npt.NDArray[Any], groups: npt.NDArray[np.float64]) -> None:
-        open_account(account[0], holdings, flat, rules.cash)
+        open_account(account[0], holdings, setup.flat, rules.cash)
         kernel(
             sizing,
-            matrix,
+            setup.matrix,
             bars.session,
-            targets,
+            wanted.targets,
             limits,
             record,
             start,
@@ -155,39 +126,40 @@ def run_segment(
         ledger = np.empty(account["fills"][0], dtype=FILL)
         simulated(ledger, groups)
     fills = ledger[: int(account["fills"][0])]
-    return segment_of(bars, flat, start, stop, account, holdings, path, fills, record, groups)
+    regimes = wanted.regimes[:, start:]
+    shares = None if wanted.shares is None else wanted.shares[:, :, start:]
+    return segment_of(setup, (start, stop), account, holdings, path, fills, regimes, shares, groups)
 
 
 def segment_of(
-    bars: Bars,
-    flat: npt.NDArray[Any],
-    start: int,
-    stop: int,
+    setup: Setup,
+    span: tuple[int, int],
     account: npt.NDArray[Any],
     holdings: npt.NDArray[Any],
     path: npt.NDArray[np.float64],
     fills: npt.NDArray[Any],
-    record: npt.NDArray[Any],
+    regimes: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.float64] | None = None,
     groups: npt.NDArray[np.float64] | None = None,
 ) -> Segment:
     """Give the result of a segment that has been simulated, whichever engine did.
 
     Parameters
     ----------
-    bars : Bars
-    flat : `HOLDING` array, shape [symbol]
-        From which it started.
-    start, stop : int
+    setup : Setup
+    span : (int, int)
     account : `ACCOUNT` array, shape [1]
     holdings : `HOLDING` array, shape [symbol]
     path : float64 array, shape [1 + symbol, bar]
     fills : `FILL` array
-    record : `RULES` array, shape [1]
+    regimes : int64 array, shape [watch, bar]
+    shares : float64 array, shape [member, symbol, bar], optional
     groups : float64 array, shape [kind, group, 4], optional
     """
     metrics = np.empty(len(METRICS))
-    measure(account[0], record[0], metrics)
+    measure(account[0], setup.rules.record(setup.bars.periods_per_year)[0], metrics)
     kept = fills.copy()
+    start, stop = span
     return Segment(
         start=start,
         stop=stop,
@@ -197,6 +169,8 @@ def segment_of(
         account=account[0],
         holdings=holdings,
         fills=kept,
-        trades=round_trips(kept, bars, flat["multiplier"]),
+        trades=round_trips(kept, setup.bars, setup.flat["multiplier"]),
+        regimes=regimes.astype(np.int8),
+        shares=None if shares is None else shares.copy(),
         groups=np.empty((0, 0, 4)) if groups is None else groups,
     )

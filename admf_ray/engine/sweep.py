@@ -8,17 +8,20 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from admf_ray.core.bars import FIELDS
 from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, HOLDING, LIMIT, RULES
+from admf_ray.engine.composition import Composition, fits_of
+from admf_ray.engine.setup import Setup, wanted_targets
 from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
 from admf_ray.plugins import activate
 from admf_ray.portfolio.account import open_account
 from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.risk.sizing import SIZINGS
-from admf_ray.strategies import STRATEGIES
+from admf_ray.strategies import Strategy
 
-__all__ = ["run_chunk", "sweep"]
+__all__ = ["replayed", "run_chunk", "setup_of", "sweep"]
 
 
 def _sweep(
@@ -129,6 +132,42 @@ def sweep(variant: Variant, is_grouped: bool = False) -> Any:
     return compiled(signature)(_sweep)
 
 
+@compiled(STRATEGY)
+def replayed(matrix: Any, rows: Any, session: Any, params: Any, state: Any, start: int, stop: int, out: Any) -> None:
+    """Targets that stand in the matrix: what has been decided before."""
+    for s in range(rows.shape[0]):
+        for t in range(start, stop):
+            out[s, t] = matrix[rows[s, 0], t]
+
+
+def setup_of(
+    candidate: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], span: int, bundle: Mapping[str, Any]
+) -> Setup:
+    """Give one candidate of a bundle on its series.
+
+    Parameters
+    ----------
+    candidate : float64 array, shape [parameter]
+    wanted : int64 array, shape [symbol, slot]
+    span : int
+        Number of the span, for which classifiers are fitted.
+    bundle : mapping
+        As in `run_chunk`.
+    """
+    composition = Composition.named(bundle["composition"])
+    fitted = tuple(fits[span] for fits in fits_of(composition, candidate, bundle["fits"]))
+    return Setup(
+        composition,
+        bundle["bars"],
+        bundle["matrix"],
+        bundle["rows"][wanted],
+        candidate,
+        bundle["account"],
+        bundle["flat"],
+        fitted,
+    )
+
+
 def run_chunk(
     params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
 ) -> npt.NDArray[np.float64]:
@@ -140,48 +179,102 @@ def run_chunk(
     wanted : int64 array, shape [candidate, symbol, slot]
         Which keys each candidate reads.
     bundle : mapping
-        ``plugins``, ``strategy`` and ``sizing`` (names), ``variant``, ``matrix``, ``session``, ``begins``, ``spans``,
-        ``limits``, ``rules`` and ``flat`` as in `sweep`, and ``rows``, where the keys are in the matrix. With ``bars``,
-        ``keys`` and ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
+        ``plugins``, ``composition`` (names) and ``sizing`` (name), ``variant``, ``matrix``, ``session``, ``spans``,
+        ``limits``, ``rules`` and ``flat`` as in `_sweep`, and ``rows``, where the keys are in the matrix. Where the
+        composition is not plain also ``bars``, ``account`` (`AccountRules`) and ``fits``. With ``bars``, ``keys`` and
+        ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
 
     Returns
     -------
     float64 array, shape [candidate, span, len(METRICS)]
     """
     activate(bundle["plugins"])
-    entry = STRATEGIES[bundle["strategy"]]
-    state_size = max(entry.state_size(tuple(candidate)) for candidate in params.tolist())
-    out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
+    composition = Composition.named(bundle["composition"])
+    if composition.is_plain:
+        return _run_plain(composition.members[0].strategy, params, wanted, bundle)
+    return _run_composed(composition, params, wanted, bundle)
+
+
+def _swept(
+    kernel: Any,
+    params: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    series: tuple[Any, Any],
+    spans: npt.NDArray[np.int64],
+    state_size: int,
+    out: npt.NDArray[np.float64],
+    bundle: Mapping[str, Any],
+) -> None:
+    """Run the compiled sweep; ``series`` is the matrix with the flat holdings that name rows of it."""
     variant = Variant(*bundle["variant"])
+    sweep(variant)(
+        kernel,
+        SIZINGS[bundle["sizing"]].kernel,
+        series[0],
+        bundle["session"],
+        rows,
+        params,
+        state_size,
+        bundle["begins"],
+        spans,
+        bundle["limits"],
+        bundle["rules"],
+        series[1],
+        *variant.flags,
+        None,
+        out,
+        None,
+    )
 
-    def swept(matrix: Any, rows: Any, flat: Any, part: slice) -> None:
-        sweep(variant)(
-            entry.kernel,
-            SIZINGS[bundle["sizing"]].kernel,
-            matrix,
-            bundle["session"],
-            rows,
-            params[part],
-            state_size,
-            bundle["begins"],
-            bundle["spans"],
-            bundle["limits"],
-            bundle["rules"],
-            flat,
-            *variant.flags,
-            None,
-            out[part],
-            None,
-        )
 
+def _run_plain(
+    strategy: Strategy, params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Have the compiled sweep run the strategy's kernel itself."""
+    slots, spans = len(strategy.inputs), bundle["spans"]
+    own = np.ascontiguousarray(params[:, : len(strategy.parameters)])
+    state_size = max(strategy.state_size(tuple(candidate)) for candidate in own.tolist())
+    out = np.empty((len(params), len(spans), len(METRICS)))
     if "keys" not in bundle:
-        swept(bundle["matrix"], bundle["rows"][wanted], bundle["flat"], slice(None))
+        rows = np.ascontiguousarray(bundle["rows"][wanted][:, :, :slots])
+        _swept(strategy.kernel, own, rows, (bundle["matrix"], bundle["flat"]), spans, state_size, out, bundle)
         return out
-    for candidate, own in enumerate(wanted):
+    for candidate, asked in enumerate(wanted):
         hub = Hub(bundle["bars"])
-        rows = hub.subscribe([bundle["keys"][index] for index in own.reshape(-1)]).reshape(1, *own.shape)
+        rows = hub.subscribe([bundle["keys"][index] for index in asked.reshape(-1)]).reshape(1, *asked.shape)
         flat = bundle["flat"].copy()
         for name, keys in bundle["account_keys"].items():
             flat[name] = hub.subscribe(keys)
-        swept(hub.matrix, rows, flat, slice(candidate, candidate + 1))
+        one = slice(candidate, candidate + 1)
+        _swept(strategy.kernel, own[one], rows, (hub.matrix, flat), spans, state_size, out[one], bundle)
+    return out
+
+
+def _run_composed(
+    composition: Composition,
+    params: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.int64],
+    bundle: Mapping[str, Any],
+) -> npt.NDArray[np.float64]:
+    """Work out the targets of each candidate, and have the compiled sweep simulate them out of a small matrix."""
+    bars, spans = bundle["bars"], bundle["spans"]
+    symbols, stop = len(bars.symbols), int(spans[:, 1].max())
+    flat, read = bundle["flat"].copy(), []
+    for name in ("volatility_row", "atr_row"):
+        if flat[name][0] >= 0:
+            read += flat[name].tolist()
+            flat[name] = symbols * len(FIELDS) + np.arange(len(read) - symbols, len(read))
+    raw = bundle["matrix"][: symbols * len(FIELDS)]
+    matrix = np.concatenate([raw, bundle["matrix"][read], np.full((symbols, len(bars)), np.nan)])
+    targets = len(matrix) - symbols
+    rows = np.arange(targets, len(matrix)).reshape(1, symbols, 1)
+    out = np.empty((len(params), len(spans), len(METRICS)))
+    nothing = np.empty((1, 0))
+    for c, candidate in enumerate(params):
+        # Fitted classifiers see each span with numbers of its own; else what is wanted is the same for all of them.
+        parts = [slice(w, w + 1) for w in range(len(spans))] if composition.is_fitted else [slice(None)]
+        for part in parts:
+            setup = setup_of(candidate, wanted[c], part.start or 0, bundle)
+            matrix[targets:, :stop] = wanted_targets(setup, stop).targets
+            _swept(replayed, nothing, rows, (matrix, flat), spans[part], 0, out[c : c + 1, part], bundle)
     return out

@@ -129,7 +129,10 @@ class OrderRequest(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An order as it was sent: signed quantity after limits; ``level`` is the price of a limit or stop, else NaN."""
+    """An order as it was sent: signed quantity after limits; ``level`` is the price of a limit or stop, else NaN.
+
+    ``strengths`` are the shares of ``strategies`` in the target that was newest.
+    """
 
     symbol: str
     bar: int
@@ -140,6 +143,9 @@ class Order(NamedTuple):
     level: float
     reason: int = 0
     limits: int = 0
+    regime: int = -1
+    strategies: tuple[str, ...] = ()
+    strengths: tuple[float, ...] = ()
 
 
 class OrderRejected(NamedTuple):

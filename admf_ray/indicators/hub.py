@@ -275,6 +275,31 @@ class Hub:
         view = self.matrix[self._planner.rows[key], max(stop - length, 0) : stop]
         return view.copy() if private else view
 
+    def streaming(self, start: int) -> tuple[Stream, npt.NDArray[np.float64]]:
+        """Give a matrix with the same rows that is filled bar by bar from ``start`` on, and what fills it.
+
+        Whoever streams writes the raw rows of a bar and then has the `Stream` advance. What comes after is NaN.
+
+        Returns
+        -------
+        stream : Stream
+        matrix : float64 array, shape [key, time]
+            Writable.
+        """
+        matrix = np.full(self.matrix.shape, np.nan)
+        raw = len(FIELDS) * len(self.bars.symbols)
+        matrix[:raw, :start] = self.matrix[:raw, :start]
+        stream = Stream(self.bars, self._live, matrix, self._frames())
+        stream.advance(start)
+        return stream, matrix
+
+    def _frames(self) -> Frames:
+        """Give the buckets of each timeframe, and the matrix of its hub."""
+        return {
+            timeframe: (frame, np.empty((0, 0)) if hub is None else hub.matrix)
+            for timeframe, (frame, hub) in self._hubs.items()
+        }
+
     def _compute(self) -> int:
         """Compute the steps that were planned since the last time; give how many."""
         computed = 0
@@ -287,10 +312,7 @@ class Hub:
         steps = self._planner.steps[self._done :]
         self._done = len(self._planner.steps)
         self._memory.grow(self._planner.height)
-        frames = {
-            timeframe: (frame, np.empty((0, 0)) if hub is None else hub.matrix)
-            for timeframe, (frame, hub) in self._hubs.items()
-        }
+        frames = self._frames()
         if self._elsewhere is not None and len(steps) * len(self.bars) >= _PAYS:
             self._compute_elsewhere(steps, frames, self._elsewhere)
         else:

@@ -1,8 +1,8 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
-from admf_ray.optimize.certification import certify
+from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
-from admf_ray.optimize.search import Search, check_memory, plan_search, sweep_spans
+from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
 from admf_ray.optimize.trials import (
     BEST,
@@ -36,9 +36,11 @@ __all__ = [
     "evaluate_window",
     "expand_grid",
     "plan_search",
+    "plan_together",
     "recorded_metrics",
     "recording",
     "refill",
+    "segment_fingerprint",
     "stitch",
     "sweep_spans",
     "trial_status",

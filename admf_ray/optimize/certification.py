@@ -7,38 +7,41 @@ import numpy as np
 
 from admf_ray._types import Executor
 from admf_ray.core.records import FILL
+from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.setup import Setup
 from admf_ray.errors import ReproductionError
 from admf_ray.fingerprint import fingerprint_columns
 from admf_ray.indicators import Hub
 from admf_ray.optimize.search import Search
-from admf_ray.optimize.space import Candidates
 from admf_ray.optimize.walk_forward import WindowOutcome
 from admf_ray.plugins import activate, active_plugins
-from admf_ray.strategies import STRATEGIES
 
 __all__ = ["certify", "rerun_winners", "segment_fingerprint"]
 
 
 def segment_fingerprint(segment: Segment) -> str:
-    """Hash everything that a segment came to: ledger, equity, positions, metrics."""
+    """Hash everything that a segment came to: ledger, equity, positions, metrics, regimes, shares of members."""
     return fingerprint_columns(
         {
             **{name: segment.fills[name] for name in FILL.names or ()},
             "equity": segment.equity,
             "position": segment.position,
             "metrics": np.array(list(segment.metrics.values())),
+            "regimes": segment.regimes,
+            "shares": np.empty(0) if segment.shares is None else segment.shares,
         }
     )
 
 
-def rerun_winners(chunk: Sequence[tuple[int, int, int]], bundle: Mapping[str, Any]) -> list[str]:
+def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -> list[str]:
     """Simulate candidates by the engine of the bundle; what hosts call.
 
     Parameters
     ----------
-    chunk : sequence of (candidate, start, stop)
+    chunk : sequence of (rows, params, fitted, start, stop)
+        Of `admf_ray.engine.setup.Setup`, and the span.
     bundle : mapping
         What `certify` shares.
 
@@ -48,18 +51,14 @@ def rerun_winners(chunk: Sequence[tuple[int, int, int]], bundle: Mapping[str, An
         Fingerprints.
     """
     activate(bundle["plugins"])
-    strategy = STRATEGIES[bundle["strategy"]]
-    candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
-    found = []
-    for candidate, start, stop in chunk:
-        params = candidates.block(candidate, candidate + 1)[0]
-        rows = bundle["rows"][bundle["requests"].wanted(candidates, candidate, candidate + 1)[0]]
-        run = run_segment_in_container if bundle["in_containers"] else run_segment
-        segment = run(
-            bundle["bars"], bundle["matrix"], strategy, rows, params, bundle["account"], bundle["flat"], start, stop
-        )
-        found.append(segment_fingerprint(segment))
-    return found
+    composition = Composition.named(bundle["composition"])
+    run = run_segment_in_container if bundle["in_containers"] else run_segment
+    series = bundle["bars"], bundle["matrix"]
+    account = bundle["account"], bundle["flat"]
+    return [
+        segment_fingerprint(run(Setup(composition, *series, rows, params, *account, fitted), start, stop))
+        for rows, params, fitted, start, stop in chunk
+    ]
 
 
 def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executor: Executor) -> int:
@@ -76,20 +75,20 @@ def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executo
         Names the windows whose winners came out otherwise.
     """
     tested = [(outcome, outcome.test) for outcome in outcomes if outcome.test is not None]
-    wanted = [(outcome.winner, outcome.window.test_start, outcome.window.test_stop) for outcome, _ in tested]
+    wanted = []
+    for outcome, _ in tested:
+        assert outcome.winner is not None
+        setup = search.setup(hub, outcome.winner, outcome.window.train)
+        span = outcome.window.test_start, outcome.window.test_stop
+        wanted.append((setup.rows, setup.params, setup.fitted, *span))
     chunks = [wanted[first :: executor.workers] for first in range(min(executor.workers, len(wanted)))]
     shared = executor.share(
         {
             "plugins": active_plugins(),
             "in_containers": search.engine == "compiled",
-            "strategy": search.strategy.name,
+            "composition": search.composition.names(),
             "bars": search.bars,
             "matrix": hub.matrix,
-            "rows": search.rows,
-            "names": search.candidates.names,
-            "factors": search.candidates.factors,
-            "places": search.candidates.places,
-            "requests": search.requests,
             "account": search.rules,
             "flat": search.flat,
         }

@@ -11,15 +11,17 @@ import numpy.typing as npt
 import psutil
 
 from admf_ray._types import ChunkDone, Executor
-from admf_ray.containers import ScopedContainer
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
-from admf_ray.engine.event_driven import build_container, run_segment_in_container
-from admf_ray.engine.result import Segment, run_segment, run_strategy
+from admf_ray.engine.composition import Composition, Fits
+from admf_ray.engine.event_driven import run_segment_in_container
+from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.setup import Setup, wanted_targets
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import AdmfError, CapacityError, ConfigError
 from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys
 from admf_ray.optimize.batches import CandidateChunks
+from admf_ray.optimize.fitting import fit_watch
 from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.space import Candidates
@@ -29,7 +31,7 @@ from admf_ray.portfolio.audit import Ledger, audit
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Search", "check_memory", "plan_search", "sweep_spans"]
+__all__ = ["Search", "check_memory", "plan_search", "plan_together", "sweep_spans"]
 
 _EACH = 64
 """Bytes that are held of a candidate at most: its place, and while its trials are put together those of one window."""
@@ -37,14 +39,15 @@ _EACH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Candidates of one strategy on one series, with the plan of the series that they need.
+    """Candidates of one composition on one series, with the plan of the series that they need.
 
     Made by `plan_search`, before anything is computed.
 
     Attributes
     ----------
     bars : Bars
-    strategy : Strategy
+    composition : Composition
+        The strategy, or several with what goes with them.
     candidates : Candidates
     rules : AccountRules
     requests : Requests
@@ -57,10 +60,13 @@ class Search:
         Whether hosts compute the series of each candidate by themselves; results are the same.
     engine : {"compiled", "event_driven"}
         What simulates; results are the same.
+    fit : tuple of int, or None
+        Bars ``[start, stop)`` on which classifiers are fitted, for every span; None: each span on itself, or on the
+        train span of its window.
     """
 
     bars: Bars
-    strategy: Strategy
+    composition: Composition
     candidates: Candidates
     rules: AccountRules
     requests: Requests
@@ -68,6 +74,7 @@ class Search:
     plan: Plan
     isolated: bool = False
     engine: Literal["compiled", "event_driven"] = "compiled"
+    fit: tuple[int, int] | None = None
 
     @property
     def requested(self) -> int:
@@ -126,46 +133,68 @@ class Search:
         """Give the same search with orders filled at the next open."""
         return replace(self, rules=replace(self.rules, fill=FillPolicy.NEXT_OPEN))
 
-    def segment(self, hub: Hub, candidate: int, start: int, stop: int) -> Segment:
+    def setup(self, hub: Hub, candidate: int, fit: tuple[int, int] | None = None) -> Setup:
+        """Give one candidate on the series, ready to be simulated.
+
+        Parameters
+        ----------
+        hub : Hub
+        candidate : int
+        fit : tuple of int, optional
+            Bars ``[start, stop)`` on which classifiers are fitted, unless the search says so for all.
+
+        Raises
+        ------
+        ConfigError
+            Where a classifier is fitted and nobody says on what.
+        """
+        one = candidate, candidate + 1
+        params = self.candidates.block(*one)[0]
+        rows = self.rows[self.requests.wanted(self.candidates, *one)[0]]
+        setup = Setup(self.composition, self.bars, hub.matrix, rows, params, self.rules, self.flat)
+        span = self.fit or fit
+        if span is None or not self.composition.is_fitted:
+            return setup
+        watches = range(len(self.composition.watches))
+        return replace(setup, fitted=tuple(fit_watch(setup, watch, span) for watch in watches))
+
+    def segment(self, hub: Hub, candidate: int, start: int, stop: int, fit: tuple[int, int] | None = None) -> Segment:
         """Simulate one candidate over one span, keep everything that happened, and audit the ledger.
+
+        Parameters as in `setup`.
 
         Raises
         ------
         ContractError
             Where the ledger does not add up; see `admf_ray.portfolio.audit`.
         """
-        params, rows = self._of(candidate)
-        flat = self.flat
         run = run_segment if self.engine == "compiled" else run_segment_in_container
-        found = run(self.bars, hub.matrix, self.strategy, rows, params, self.rules, flat, start, stop)
-        ledger = Ledger(
-            bars=self.bars,
-            start=start,
-            fills=found.fills,
-            equity=found.equity,
-            position=found.position,
-            holdings=flat,
-            rules=self.rules.record(self.bars.periods_per_year),
-        )
-        audit(ledger, f"candidate {candidate} over bars {start} to {stop}")
+        found = run(self.setup(hub, candidate, fit), start, stop)
+        self.check(found, f"candidate {candidate} over bars {start} to {stop}")
         return found
 
-    def container(self, hub: Hub, candidate: int, start: int, stop: int) -> ScopedContainer:
-        """Give a container that would simulate one candidate over one span; whoever takes it disposes of it."""
-        params, rows = self._of(candidate)
-        return build_container(
-            self.bars, hub.matrix, self.strategy, rows, params, self.rules, self.flat, start, stop, "backtest"
+    def check(self, segment: Segment, where: str) -> None:
+        """Audit the ledger of a segment.
+
+        Raises
+        ------
+        ContractError
+            Where it does not add up; says where.
+        """
+        ledger = Ledger(
+            bars=self.bars,
+            start=segment.start,
+            fills=segment.fills,
+            equity=segment.equity,
+            position=segment.position,
+            holdings=self.flat,
+            rules=self.rules.record(self.bars.periods_per_year),
         )
+        audit(ledger, where)
 
-    def targets(self, hub: Hub, candidate: int) -> npt.NDArray[np.float64]:
-        """Give the targets of one candidate over the whole series, shape [symbol, bar]."""
-        params, rows = self._of(candidate)
-        return run_strategy(self.bars, hub.matrix, self.strategy, rows, params, len(self.bars))
-
-    def _of(self, candidate: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Give the parameters of one candidate, and the rows that it reads."""
-        one = candidate, candidate + 1
-        return self.candidates.block(*one)[0], self.rows[self.requests.wanted(self.candidates, *one)[0]]
+    def targets(self, hub: Hub, candidate: int, fit: tuple[int, int] | None = None) -> npt.NDArray[np.float64]:
+        """Give the targets of one candidate over the whole series, shape [symbol, bar]; parameters as in `setup`."""
+        return wanted_targets(self.setup(hub, candidate, fit), len(self.bars)).targets
 
     def bundle(
         self, hub: Hub, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]
@@ -174,12 +203,13 @@ class Search:
         series: dict[str, Any] = {}
         if self.isolated:
             series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
-        if self.engine == "event_driven":
-            series = {"bars": self.bars, "account": self.rules}
+        if self.engine == "event_driven" or not self.composition.is_plain:
+            series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, spans)}
         flat = self.flat
         return series | {
             "plugins": active_plugins(),
-            "strategy": self.strategy.name,
+            "engine": self.engine,
+            "composition": self.composition.names(),
             "sizing": self.rules.sizing,
             "variant": tuple(self.rules.variant(flat)),
             "matrix": hub.matrix,
@@ -189,7 +219,7 @@ class Search:
             "factors": self.candidates.factors,
             "places": self.candidates.places,
             "requests": self.requests,
-            "begins": self.strategy.begins(self.bars),
+            "begins": self._begins,
             "spans": np.array(spans, dtype=np.int64),
             "limits": self.rules.limit_records(self.bars.symbols),
             "rules": self.rules.record(self.bars.periods_per_year),
@@ -197,6 +227,25 @@ class Search:
             "choice": choice,
             "recorded": tuple(recorded),
         }
+
+    @property
+    def _begins(self) -> npt.NDArray[np.int64]:
+        """Give the first bars that the sweep may see a target of; what is composed withholds its own."""
+        begins = self.composition.begins(self.bars)
+        return begins[0] if self.composition.is_plain else np.zeros_like(begins[0])
+
+    def _fits(self, hub: Hub, spans: Sequence[tuple[int, int]]) -> Fits:
+        """Fit the classifiers of all candidates on each span, or on the one that the search names."""
+        fits: dict[tuple[int, tuple[float, ...]], Sequence[npt.NDArray[np.float64]]] = {}
+        for first, last in self.candidates.blocks():
+            params = self.candidates.block(first, last)
+            for watch in range(len(self.composition.watches)):
+                sets, examples = np.unique(params[:, self.composition.watched(watch)[1]], axis=0, return_index=True)
+                for own, example in zip(sets.tolist(), examples.tolist(), strict=True):
+                    if (watch, tuple(own)) not in fits:
+                        setup = replace(self, fit=None).setup(hub, first + example)
+                        fits[watch, tuple(own)] = [fit_watch(setup, watch, self.fit or span) for span in spans]
+        return fits
 
 
 def _computed_on(
@@ -209,7 +258,7 @@ def _computed_on(
     return [out for part in executor.map("admf_ray.engine.series:run_steps", chunks, shared) for out in part]
 
 
-def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: AccountRules) -> Search:
+def plan_search(bars: Bars, strategy: Strategy | Composition, candidates: Candidates, rules: AccountRules) -> Search:
     """Work out which series the candidates need.
 
     Raises
@@ -217,20 +266,31 @@ def plan_search(bars: Bars, strategy: Strategy, candidates: Candidates, rules: A
     ConfigError
         Where a key cannot be read, or not be computed from the data, or the strategy trades another number of symbols.
     """
-    strategy.check_symbols(bars.symbols)
-    requests = request_keys(strategy.inputs, candidates, bars.symbols)
+    composition = Composition.of(strategy)
+    composition.check_symbols(bars.symbols)
+    requests = request_keys(composition.inputs, candidates, bars.symbols)
     account_keys = _account_keys(bars, rules)
     plan = plan_keys(bars.symbols, _with_account(requests.keys, account_keys))
     check_plan(bars, plan)
     return Search(
         bars=bars,
-        strategy=strategy,
+        composition=composition,
         candidates=candidates,
         rules=rules,
         requests=requests,
         account_keys=account_keys,
         plan=plan,
     )
+
+
+def plan_together(searches: Mapping[str, Search]) -> tuple[dict[str, Search], Hub]:
+    """Give searches on the same bars one plan, and the hub that computes what all of them need once."""
+    keys = [key for one in searches.values() for key in _with_account(one.requests.keys, one.account_keys)]
+    unique = list(dict.fromkeys(keys))
+    bars = next(iter(searches.values())).bars
+    plan = plan_keys(bars.symbols, unique)
+    requested = sum(one.requested for one in searches.values())
+    return {name: replace(one, plan=plan) for name, one in searches.items()}, compute_hub(bars, unique, requested)
 
 
 def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from admf_ray.core.parameters import satisfied
 from admf_ray.core.registry import unknown_name
+from admf_ray.engine.composition import Composition
 from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.strategies import Strategy
 
@@ -119,7 +120,7 @@ def axis_values(low: float, high: float, step: float, where: str) -> list[float]
 
 
 def expand_grid(
-    strategy: Strategy,
+    strategy: Strategy | Composition,
     params: Mapping[str, float],
     space: Mapping[str, Sequence[float]],
     constraints: Sequence[str] = (),
@@ -128,7 +129,7 @@ def expand_grid(
 
     Parameters
     ----------
-    strategy : Strategy
+    strategy : Strategy or Composition
         Its own constraints apply as well.
     params : mapping of str to float
         Values of the parameters that are not searched; defaults fill the rest.

@@ -1,14 +1,13 @@
 """Trials of a chunk: swept on a host, and cut down there to what is recorded of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.engine.event_driven import run_chunk_in_containers
-from admf_ray.engine.sweep import run_chunk
+from admf_ray.engine import hosting, sweep
 from admf_ray.optimize.objective import Choice, choose
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS
@@ -92,11 +91,14 @@ class TrialChunk:
         Metrics of all trials.
     leaders : list of Leaders
         For each span, out of this chunk.
+    containers : list of dict
+        That live on the host; see `admf_ray.engine.hosting.live_containers`.
     """
 
     first: int
     columns: dict[str, npt.NDArray[np.float64]]
     leaders: list[Leaders]
+    containers: list[dict[str, Any]] = field(default_factory=list)
 
 
 def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk:
@@ -107,16 +109,17 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        As in `admf_ray.engine.sweep.run_chunk`, or, with an ``account``, in
-        `admf_ray.engine.event_driven.run_chunk_in_containers`; and ``names``, ``factors`` and ``places`` of the
+        As in `admf_ray.engine.sweep.run_chunk`; and the ``engine``, ``names``, ``factors`` and ``places`` of the
         `Candidates`, their ``requests``, the ``choice`` and the metrics that are ``recorded`` of all.
     """
     first, last = chunk
     candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
     wanted = bundle["requests"].wanted(candidates, first, last)
-    run = run_chunk_in_containers if "account" in bundle else run_chunk
+    is_driven = bundle["engine"] == "event_driven"
+    run = hosting.run_chunk if is_driven else sweep.run_chunk
     metrics = run(candidates.block(first, last), wanted, bundle)
-    return _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
+    found = _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
+    return replace(found, containers=hosting.live_containers()) if is_driven else found
 
 
 def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, recorded: Sequence[str]) -> TrialChunk:

@@ -97,7 +97,7 @@ def refill(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome]) -> list[
 
 
 def _test(search: Search, hub: Hub, window: Window, winner: int) -> Segment:
-    return search.segment(hub, winner, window.test_start, window.test_stop)
+    return search.segment(hub, winner, window.test_start, window.test_stop, window.train)
 
 
 def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:

@@ -28,6 +28,7 @@ TRADE = np.dtype(
         ("mae", "f8"),  # worst price while held against the entry price, as a fraction, at most 0
         ("mfe", "f8"),  # best price while held, at least 0
         ("exit_reason", "i8"),
+        ("decided", "i8"),  # bar at which the order was made that opened it
     ]
 )
 """One closed trade."""
@@ -111,4 +112,5 @@ def _trade(fills: npt.NDArray[Any], bars: Bars, multiplier: float) -> tuple[Any,
         side * (worst / entry_price - 1.0),
         side * (best / entry_price - 1.0),
         fills["reason"][-1],
+        fills["decided"][0],
     )

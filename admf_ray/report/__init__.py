@@ -5,6 +5,7 @@ from admf_ray.report.data_page import data_page
 from admf_ray.report.progress import ProgressView
 from admf_ray.report.tables import (
     print_backtest,
+    print_books,
     print_check,
     print_data,
     print_findings,
@@ -19,6 +20,7 @@ __all__ = [
     "compare_page",
     "data_page",
     "print_backtest",
+    "print_books",
     "print_check",
     "print_comparison",
     "print_data",

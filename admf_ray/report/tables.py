@@ -21,6 +21,7 @@ from admf_ray.workflow.today import Standing, Today
 
 __all__ = [
     "print_backtest",
+    "print_books",
     "print_check",
     "print_data",
     "print_findings",
@@ -127,7 +128,47 @@ def print_backtest(console: Console, result: RunResult) -> None:
     parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
     console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
     _emphasized(console, _beside(summary, "metrics", "backtest"), summary["strategy"])
+    _print_regimes(console, result)
     _print_work(console, result)
+
+
+def print_books(console: Console, result: RunResult) -> None:
+    """Print books side by side, buy and hold last."""
+    summary = result.summary
+    begin, end = (day_text(moment) for moment in summary["span"])
+    console.print(f"from {begin} to before {end}", highlight=False)
+    for book in summary["books"]:
+        said = ", ".join(f"{name}={value:g}" for name, value in book["parameters"].items())
+        console.print(f"{book['book']}: {book['strategy']} {said}", highlight=False, markup=False)
+    shown = {book["book"]: book["metrics"] for book in summary["books"]}
+    _emphasized(console, _figures({**shown, "buy and hold": summary["benchmark"]}), "books side by side, none chosen")
+    _print_regimes(console, result)
+    _print_work(console, result)
+
+
+def _print_regimes(console: Console, result: RunResult) -> None:
+    """Print what was earned in which regime, where there are regimes."""
+    if "regimes" not in result.tables:
+        return
+    regimes = result.tables["regimes"]
+    table = Table(
+        box=SIMPLE_HEAD, title="regimes: returns belong to the one known the bar before, trades to their entry's"
+    )
+    names = [*(["book"] if "book" in regimes.columns else []), "label"]
+    figures = ("bars", "total_return", "sharpe", "trades", "net")
+    for name in names:
+        table.add_column(name)
+    for name in figures:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in regimes.iter_rows(named=True):
+        said = (
+            f"{row['bars']:,}",
+            figure_text("total_return", row["total_return"]),
+            figure_text("sharpe", row["sharpe"]),
+        )
+        table.add_row(*(row[name] for name in names), *said, f"{row['trades']:,}", f"{row['net']:,.2f}")
+    console.print(table)
+    console.print(f"regimes changed {len(result.tables['switches']):,} times: table switches", highlight=False)
 
 
 def print_today(console: Console, strategy: str, today: Today) -> None:
@@ -215,7 +256,11 @@ def _beside(summary: Mapping[str, Any], part: str, title: str) -> Table:
         "filled at next open": summary.get("next_open"),
         "buy and hold": summary["benchmark"],
     }
-    shown = {name: metrics for name, metrics in columns.items() if metrics}
+    return _figures({name: metrics for name, metrics in columns.items() if metrics})
+
+
+def _figures(shown: Mapping[str, Mapping[str, float]]) -> Table:
+    """Give the main figures, a column for each of several sets of metrics."""
     table = Table("", box=SIMPLE_HEAD)
     for name in shown:
         table.add_column(name, justify="right")

@@ -16,5 +16,6 @@ from admf_ray.strategies import (  # noqa: F401  (they register)
     volatility_breakout,
 )
 from admf_ray.strategies.registry import STRATEGIES, Strategy
+from admf_ray.strategies.stage import Stage
 
-__all__ = ["STRATEGIES", "Strategy"]
+__all__ = ["STRATEGIES", "Stage", "Strategy"]

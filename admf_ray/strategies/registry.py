@@ -73,6 +73,11 @@ class Strategy:
         self.complete({}, f"defaults of '{self.name}'")
 
     @property
+    def is_python(self) -> bool:
+        """Whether it has no kernel."""
+        return self.kernel is None
+
+    @property
     def parameter_names(self) -> tuple[str, ...]:
         """Names of the parameters, in the kernel's order."""
         return tuple(parameter.name for parameter in self.parameters)

@@ -35,6 +35,7 @@ from admf_ray.workflow.frames import (
     windows_frame,
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
+from admf_ray.workflow.regimes import fitted_numbers, regime_frames
 from admf_ray.workflow.stored import Tables
 from admf_ray.workflow.trials import TrialFiles, candidates_table, trials_table
 
@@ -111,6 +112,11 @@ def run_walk_forward(
     certified = certify(search, hub, outcomes, executor)
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
+    judged = [
+        (outcome.window.index, outcome.winner, outcome.test)
+        for outcome in outcomes
+        if outcome.winner is not None and outcome.test is not None
+    ]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
     trials = trials_table(
         folder / "trials.parquet", chain(old, files.rows(found.leaders, known, len(search.candidates)))
@@ -119,7 +125,8 @@ def run_walk_forward(
     frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
         "equity": equity_frame(search.bars, stitched),
-        **account_frames(search.bars, search.strategy.name, tested),
+        **account_frames(search.bars, search.composition.member_names, tested),
+        **regime_frames(search, hub, judged),
         "timings": found.timings,
     }
     if earlier is not None:
@@ -136,6 +143,9 @@ def run_walk_forward(
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
         "certified": certified,
+        "fitted": fitted_numbers(
+            search, hub, [(window, winner, windows[window].train) for window, winner, _ in judged]
+        ),
         **_work(search, choice, record, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
     }
     if earlier is not None:
@@ -146,7 +156,11 @@ def run_walk_forward(
     observe("WALK_FORWARD_SUMMARY", summary)
     variants = [
         span_variant(
-            search, f"w{outcome.window.index:02d}", outcome.winner, outcome.window.test_start, outcome.window.test_stop
+            search,
+            f"w{outcome.window.index:02d}",
+            outcome.winner,
+            (outcome.window.test_start, outcome.window.test_stop),
+            outcome.window.train,
         )
         for outcome in outcomes
         if outcome.winner is not None
@@ -185,7 +199,7 @@ def run_sweep(
     variants = []
     if best is not None:
         winner, metrics = best
-        variants.append(span_variant(search, "best", winner, *span))
+        variants.append(span_variant(search, "best", winner, span, span))
         summary["best"] = {
             "candidate": winner,
             "parameters": search.candidates.parameters(winner),
@@ -200,14 +214,30 @@ def run_sweep(
     return PhaseResult(PHASE, tables, summary, variants)
 
 
-def span_variant(search: Search, name: str, candidate: int, start: int, stop: int) -> Variant:
-    """Give a candidate with the span of bars ``[start, stop)`` as moments."""
+def span_variant(
+    search: Search, name: str, candidate: int, span: tuple[int, int], fit: tuple[int, int] | None = None
+) -> Variant:
+    """Give a candidate with the span of bars that it is to trade as moments, and that on which classifiers are fitted.
+
+    Parameters
+    ----------
+    search : Search
+    name : str
+    candidate : int
+    span, fit : tuple of int
+        Half-open, in bars; ``fit`` where the search does not name one itself.
+    """
     known_at = search.bars.known_at
+
+    def moments(start: int, stop: int) -> tuple[int | None, int | None]:
+        return (
+            int(known_at[start - 1]) if start > 0 else None,
+            int(known_at[stop - 1]) if stop < len(known_at) else None,
+        )
+
+    fitted = (search.fit or fit) if search.composition.is_fitted else None
     return Variant(
-        name,
-        search.candidates.parameters(candidate),
-        int(known_at[start - 1]) if start > 0 else None,
-        int(known_at[stop - 1]) if stop < len(known_at) else None,
+        name, search.candidates.parameters(candidate), *moments(*span), None if fitted is None else moments(*fitted)
     )
 
 
@@ -271,7 +301,7 @@ def sweep_windows(
 def _work(search: Search, choice: Choice, record: str, hub: Hub, backtests: int, bars_each: int) -> dict[str, Any]:
     """Say what was searched and how much work it was."""
     return {
-        "strategy": search.strategy.name,
+        "strategy": search.composition.name,
         "objective": choice.objective,
         "record": record,
         "candidates": len(search.candidates),

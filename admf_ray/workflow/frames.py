@@ -1,7 +1,7 @@
 """Result tables: from arrays to polars frames with the columns that run directories hold."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,16 +85,19 @@ def segment_equity_frame(bars: Bars, segment: Segment, benchmark: Segment) -> pl
     )
 
 
-def account_frames(bars: Bars, strategy: str, segments: Sequence[tuple[int, Segment]]) -> dict[str, pl.DataFrame]:
+def account_frames(
+    bars: Bars, members: Sequence[str], segments: Sequence[tuple[int, Segment]]
+) -> dict[str, pl.DataFrame]:
     """Give the tables of what accounts did: fills, trades, and positions where there are several symbols.
 
     Parameters
     ----------
     bars : Bars
-    strategy : str
+    members : sequence of str
+        Names of the strategies, in the order of the composition.
     segments : sequence of (window, Segment)
     """
-    found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, strategy, segments)}
+    found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, members, segments)}
     if len(bars.symbols) > 1:
         found["positions"] = _positions_frame(bars, segments)
     return found
@@ -160,20 +163,22 @@ def _fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.Data
     )
 
 
-def _trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+def _trades_frame(bars: Bars, members: Sequence[str], segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a closed trade, in order of exit.
 
-    The regime is -1 (unknown) without a classifier; ``strengths`` are the shares of ``strategies`` in the target, in
-    their order: all of it for a single one.
+    The regime is the one that was known when the entry was decided, -1 (unknown) without a classifier; ``strengths``
+    are the shares that ``strategies`` had in the target then, in their order: all of it for a single one.
 
     Parameters
     ----------
     bars : Bars
-    strategy : str
+    members : sequence of str
     segments : iterable of (window, Segment)
     """
     numbered = list(segments)
     trades = np.concatenate([np.empty(0, dtype=TRADE), *(segment.trades for _, segment in numbered)])
+    regimes = [regime for _, segment in numbered for regime in segment.trade_regimes]
+    said = [shares for _, segment in numbered for shares in _trade_shares(members, segment)]
     windows = [window for window, segment in numbered for _ in segment.trades]
     plain = ("quantity", "entry_price", "exit_price", "gross", "net", "costs")
     return pl.DataFrame(
@@ -188,9 +193,20 @@ def _trades_frame(bars: Bars, strategy: str, segments: Iterable[tuple[int, Segme
             "exit_reason": pl.Series(
                 [Reason(reason).name.lower() for reason in trades["exit_reason"]], dtype=pl.String
             ),
-            "regime": np.full(len(trades), -1, dtype=np.int8),
-            "strategies": pl.Series([strategy] * len(trades), dtype=pl.String),
-            "strengths": pl.Series(["1"] * len(trades), dtype=pl.String),
+            "regime": pl.Series(regimes, dtype=pl.Int8),
+            "strategies": pl.Series(["+".join(names) for names, _ in said], dtype=pl.String),
+            "strengths": pl.Series(["+".join(f"{one:g}" for one in shares) for _, shares in said], dtype=pl.String),
             "window": pl.Series(windows, dtype=pl.Int16),
         }
     )
+
+
+def _trade_shares(members: Sequence[str], segment: Segment) -> Iterator[tuple[list[str], list[float]]]:
+    """Give for each trade the members that wanted some of its entry, and how much."""
+    for trade in segment.trades:
+        if segment.shares is None:
+            yield [*members], [1.0]
+            continue
+        shares = segment.shares[:, trade["symbol"], trade["decided"] - segment.start].tolist()
+        known = [(name, share) for name, share in zip(members, shares, strict=True) if share != 0.0]
+        yield [name for name, _ in known], [share for _, share in known]

@@ -18,12 +18,15 @@ class Variant:
     parameters : dict of str to float
     start, stop : int or None
         Bars known after ``start`` and up to ``stop`` (ns UTC); None leaves the end open.
+    fit : (int or None, int or None), optional
+        Bars on which classifiers are fitted, the same way; None where nothing is.
     """
 
     name: str
     parameters: dict[str, float]
     start: int | None
     stop: int | None
+    fit: tuple[int | None, int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

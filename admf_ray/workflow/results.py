@@ -16,7 +16,10 @@ from admf_ray.workflow.stored import StoredTable, Tables, read_file
 
 __all__ = ["FINGERPRINTED", "RunResult", "best_trials", "fingerprint_frame", "load_run", "read_json", "read_text"]
 
-FINGERPRINTED = ("candidates", "trials", "windows", "equity", "positions", "fills", "trades")
+FINGERPRINTED = (
+    *("candidates", "trials", "windows", "equity", "positions", "fills", "trades"),
+    *("books", "regimes", "switches"),
+)
 """Tables that must be equal whoever computed them; timings are not."""
 
 

@@ -131,7 +131,7 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     if best is not None:
         hub, (winner, train) = swept.hub, best
         parameters = search.candidates.parameters(winner)
-        wanted = [_current(targets) for targets in search.targets(hub, winner)]
+        wanted = [_current(targets) for targets in search.targets(hub, winner, window.train)]
         standings = [
             replace(standing, target=target, since=None if since is None else int(bars.known_at[since]))
             for standing, (target, since) in zip(standings, wanted, strict=True)
@@ -140,7 +140,7 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
             # While it is traded, what is held is valued and not sold.
             boundary_rule = Boundary.MARK if state == "testing" else search.rules.boundary
             account = replace(search, rules=replace(search.rules, boundary=boundary_rule))
-            segment = account.segment(hub, winner, tested.start, tested.stop)
+            segment = account.segment(hub, winner, tested.start, tested.stop, window.train)
             equity = float(segment.equity[-1])
             halt = Halt(int(segment.account["halt"])).name.lower()
             at_close = search.rules.fill == FillPolicy.CLOSE

@@ -3,15 +3,15 @@
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from admf_ray import load_bars
-from admf_ray.engine.event_driven import run_chunk_in_containers, run_segment_in_container
+from admf_ray.engine.event_driven import run_segment_in_container
+from admf_ray.engine.hosting import run_chunk
 from admf_ray.engine.spec import AccountRules
 from admf_ray.events import EventBus, EventType, LatencyStatistics
-from admf_ray.optimize import Search, plan_search
+from admf_ray.optimize import Choice, Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.strategies import STRATEGIES
 from tests.benchmarks.harness import Once, Reading, row
@@ -29,22 +29,13 @@ def crossing() -> tuple[Search, Any]:
 def in_container(search: Search, hub: Any, start: int, stop: int) -> Callable[[], float]:
     """Give what runs the only candidate over a span and gives the seconds that it takes, metrics included."""
     wanted = search.requests.wanted(search.candidates, 0, 1)
-    bundle = {
-        "plugins": (),
-        "strategy": search.strategy.name,
-        "bars": search.bars,
-        "matrix": hub.matrix,
-        "rows": search.rows,
-        "account": search.rules,
-        "flat": search.flat,
-        "spans": np.array([(start, stop)]),
-    }
+    bundle = replace(search, engine="event_driven").bundle(hub, [(start, stop)], Choice("sharpe", 1), ())
     params = search.candidates.block(0, 1)
 
     def once() -> float:
         gc.collect()
         began = time.perf_counter()
-        run_chunk_in_containers(params, wanted, bundle)
+        run_chunk(params, wanted, bundle)
         return time.perf_counter() - began
 
     once()
@@ -71,8 +62,7 @@ def one_year() -> Once:
 def latency(kind: EventType) -> Callable[[], Once]:
     def prepare() -> Once:
         search, hub = crossing()
-        params, rows = search.candidates.block(0, 1)[0], search.rows[search.requests.wanted(search.candidates, 0, 1)[0]]
-        given = (search.bars, hub.matrix, search.strategy, rows, params, search.rules, search.flat, 0, len(search.bars))
+        given = search.setup(hub, 0), 0, len(search.bars)
 
         def once() -> Reading:
             statistics = LatencyStatistics()
@@ -104,7 +94,7 @@ def over_containers(peer: Comparison) -> Callable[[], Once]:
         sets = crossings(peer.rules)
         sample = peer.sample or 20
         bars = load_bars("sp500", min_history_bars=0)
-        bundle = sets.bundle | {"bars": bars, "account": peer.rules}
+        bundle = sets.bundle | {"bars": bars, "account": peer.rules, "fits": {}}
         candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
         ours = sets.indices(min(sample, 20)).tolist()
 
@@ -112,7 +102,7 @@ def over_containers(peer: Comparison) -> Callable[[], Once]:
             began = time.perf_counter()
             for one in ours:
                 wanted = bundle["requests"].wanted(candidates, one, one + 1)
-                run_chunk_in_containers(candidates.block(one, one + 1), wanted, bundle)
+                run_chunk(candidates.block(one, one + 1), wanted, bundle)
             return (time.perf_counter() - began) / len(ours) / len(bars) * 1e6
 
         alone()

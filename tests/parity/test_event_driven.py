@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +10,10 @@ from hypothesis import strategies as st
 
 from admf_ray.core.bars import FIELDS, NEVER, Bars
 from admf_ray.core.kernels import STRATEGY, compiled
+from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.setup import Setup
 from admf_ray.engine.spec import AccountRules
 from admf_ray.strategies import Strategy
 from tests.parity.cases import Case, Panel, cases
@@ -62,8 +63,8 @@ def both(case: Case, start: int = 0, stop: int | None = None) -> tuple[Segment, 
     matrix = np.ascontiguousarray(np.concatenate([fields, *rows]))
     volatility, atr, targets = len(fields) + np.arange(3 * symbols).reshape(3, symbols)
     flat = rules.holdings(bars.symbols, np.array(case.panel.last_bar), volatility, atr)
-    given: tuple[Any, ...] = (bars, matrix, REPLAYED, targets.reshape(-1, 1), np.empty(0), rules, flat, start, stop)
-    return run_segment(*given), run_segment_in_container(*given)
+    setup = Setup(Composition.of(REPLAYED), bars, matrix, targets.reshape(-1, 1), np.empty(0), rules, flat)
+    return run_segment(setup, start, stop), run_segment_in_container(setup, start, stop)
 
 
 def assert_same(compiled_one: Segment, driven: Segment) -> None:
@@ -103,18 +104,9 @@ def test_a_strategy_that_keeps_its_state_at_the_end_of_a_piece_is_never_given_no
     matrix = np.stack([getattr(short, name)[0] for name in FIELDS])
     strategy = replace(REPLAYED, kernel=keeping, state_size=lambda params: 1)
     rules = AccountRules()
-    given: tuple[Any, ...] = (
-        short,
-        matrix,
-        strategy,
-        np.array([[3]]),
-        np.empty(0),
-        rules,
-        rules.holdings(("SPX",)),
-        0,
-        50,
-    )
-    assert_same(run_segment(*given), run_segment_in_container(*given))
+    flat = rules.holdings(("SPX",))
+    setup = Setup(Composition.of(strategy), short, matrix, np.array([[3]]), np.empty(0), rules, flat)
+    assert_same(run_segment(setup, 0, 50), run_segment_in_container(setup, 0, 50))
 
 
 @pytest.mark.slow

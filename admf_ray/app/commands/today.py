@@ -32,5 +32,5 @@ def run(settings: Settings, console: Console) -> int:
     with open_executor(settings.cluster) as executor, ProgressView(console) as progress:
         found = refit(search, window, settings.choice, executor, progress)
     log_record("TODAY", asdict(found))
-    print_today(console, search.strategy.name, found)
+    print_today(console, search.composition.name, found)
     return 0

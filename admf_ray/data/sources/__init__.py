@@ -17,7 +17,7 @@ from admf_ray.data.columns import Table
 from admf_ray.data.panel import bars_of
 from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import CSV, READ_ERRORS
-from admf_ray.data.sources.indices import NASDAQ, SP500
+from admf_ray.data.sources.indices import INDICES, NASDAQ, SP500
 from admf_ray.data.sources.parquet import PARQUET
 from admf_ray.data.sources.source import Source
 from admf_ray.data.sources.synthetic import SYNTHETIC
@@ -31,7 +31,7 @@ HANDED_OVER = "python"
 """What configurations say of bars that a Python caller brought: no source can load them again."""
 
 SOURCES: Registry[Source] = Registry("data source")
-for _source in (CSV, NASDAQ, PARQUET, SP500, SYNTHETIC, YFINANCE):
+for _source in (CSV, INDICES, NASDAQ, PARQUET, SP500, SYNTHETIC, YFINANCE):
     SOURCES.add(_source)
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def load_bars(source: "str | Frame", path: str | Path | None = None, **options: 
     Parameters
     ----------
     source : str, or pandas.DataFrame, polars.DataFrame, pyarrow.Table
-        ``sp500`` and ``nasdaq`` (daily, 1999 to 2018, carried by the arch package), ``csv``, ``parquet``,
+        ``sp500``, ``nasdaq`` and ``indices``, both of them (daily, 1999 to 2018, carried by the arch package),
+        ``csv``, ``parquet``,
         ``synthetic``, ``yfinance``; or a table of bars itself.
     path : str or Path, optional
         File or folder, for csv and parquet.

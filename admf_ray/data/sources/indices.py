@@ -1,6 +1,7 @@
 """Two stock indices, daily from 1999 to 2018, that the arch package carries as files."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from admf_ray.data.request import DataRequest
 from admf_ray.data.sources.csv import read_csv
 from admf_ray.data.sources.source import Source, no_path
 
-__all__ = ["NASDAQ", "SP500"]
+__all__ = ["INDICES", "NASDAQ", "SP500"]
 
 
 def _carried(name: str) -> Callable[[DataRequest], Path]:
@@ -25,6 +26,16 @@ def _carried(name: str) -> Callable[[DataRequest], Path]:
     return locate
 
 
+def _locate_all(request: DataRequest) -> Path:
+    return _carried("sp500")(request).parents[1]
+
+
+def _read_all(path: Path | None, request: DataRequest) -> Sequence[Table]:
+    assert path is not None
+    files = {name: path / file / f"{file}.csv.gz" for name, file in (("SPX", "sp500"), ("COMP", "nasdaq"))}
+    return [replace(read_csv(file, request), symbol=name) for name, file in files.items()]
+
+
 def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
     assert path is not None
     return [read_csv(path, request)]
@@ -32,3 +43,4 @@ def _read(path: Path | None, request: DataRequest) -> Sequence[Table]:
 
 SP500 = Source(name="sp500", locate=_carried("sp500"), read=_read, symbol="SPX", calendar="XNYS")
 NASDAQ = Source(name="nasdaq", locate=_carried("nasdaq"), read=_read, symbol="COMP", calendar="XNYS")
+INDICES = Source(name="indices", locate=_locate_all, read=_read_all, calendar="XNYS")

@@ -9,8 +9,10 @@ import pytest
 
 from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.records import DistanceKind, FillPolicy, Reason
-from admf_ray.engine.event_driven import ONE_CHAIN, run_segment_in_container
+from admf_ray.engine.composition import Composition
+from admf_ray.engine.event_driven import BOOK, container_spec, run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
+from admf_ray.engine.setup import Setup
 from admf_ray.engine.spec import AccountRules, Distance
 from admf_ray.events import (
     LIVE,
@@ -44,9 +46,7 @@ def runs(bars: Bars, rules: AccountRules, fast: float = 20.0) -> tuple[Callable[
     strategy = STRATEGIES["sma_cross"]
     search = plan_search(bars, strategy, Candidates.single({"fast": fast, "slow": 50.0}), rules)
     hub = search.hub()
-    rows = search.rows[search.requests.wanted(search.candidates, 0, 1)[0]]
-    params = search.candidates.block(0, 1)[0]
-    given: tuple[Any, ...] = (bars, hub.matrix, strategy, rows, params, rules, search.flat, 4_031, 5_031)
+    given = search.setup(hub, 0), 4_031, 5_031
     return lambda **options: run_segment_in_container(*given, **options), run_segment(*given)
 
 
@@ -111,9 +111,10 @@ def test_positions_open_and_close_in_one_life_though_another_signal_closes_them(
     """Long, then short where that is not allowed: the second signal begins a life of its own and only closes."""
     bars, rules = bars_of([10.0] * 8), AccountRules()
     matrix = np.concatenate([np.stack([getattr(bars, name)[0] for name in FIELDS]), [[1, 1, -1, -1, 0, 1, 0, 0]]])
-    given: tuple[Any, ...] = (bars, matrix, REPLAYED, np.array([[5]]), np.empty(0), rules, rules.holdings(("A",)), 0, 8)
+    flat = rules.holdings(("A",))
+    setup = Setup(Composition.of(REPLAYED), bars, matrix, np.array([[5]]), np.empty(0), rules, flat)
     tracer = EventTracer(TraceSettings())
-    run_segment_in_container(*given, observe=lambda bus: bus.attach(tracer))
+    run_segment_in_container(setup, 0, 8, observe=lambda bus: bus.attach(tracer))
     trace = tracer.trace()
     opened, closed = (trace.select(types=[kind]) for kind in (EventType.POSITION_OPEN, EventType.POSITION_CLOSE))
     assert [event.correlation_id for event in opened] == ["replayed-A-1", "replayed-A-3"]
@@ -188,7 +189,7 @@ def test_a_container_that_fails_leaves_others_as_they_are_and_nothing_behind(sp5
 
 
 def test_the_chain_names_its_components_in_order() -> None:
-    assert [one.name for one in ONE_CHAIN.order()] == [
+    assert [one.name for one in container_spec({BOOK: Composition.of(STRATEGIES["sma_cross"])}).order()] == [
         "account",
         "execution",
         "portfolio",

@@ -40,10 +40,7 @@ def rows_of(search: Search) -> np.ndarray:
 
 
 def grouped(search: Search, hub: Hub, candidate: int, span: tuple[int, int], labels: np.ndarray) -> Segment:
-    rows, params = rows_of(search)[candidate], search.candidates.values[candidate]
-    return run_segment(
-        search.bars, hub.matrix, search.strategy, rows, params, search.rules, search.flat, *span, labels=labels
-    )
+    return run_segment(search.setup(hub, candidate), *span, labels=labels)
 
 
 @pytest.mark.parametrize("rules", [PLAIN, HALTED])
@@ -104,13 +101,13 @@ def test_the_grouped_sweep_gives_the_groups_and_metrics_of_every_segment(sp500: 
     out = np.empty((len(params), len(SPANS), len(METRICS)))
     groups = np.zeros((len(params), len(SPANS), 2, 12, 4))
     sweep(variant, is_grouped=True)(
-        search.strategy.kernel,
+        STRATEGIES["sma_cross"].kernel,
         SIZINGS[search.rules.sizing].kernel,
         hub.matrix,
         bars.session,
         rows_of(search),
         params,
-        max(search.strategy.state_size(tuple(values)) for values in params.tolist()),
+        0,
         bars.history_reached(),
         np.array(SPANS),
         search.rules.limit_records(bars.symbols),

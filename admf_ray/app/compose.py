@@ -1,0 +1,113 @@
+"""From settings to the composition that decides."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from admf_ray.app.composition_settings import MemberSettings, WatchSettings
+from admf_ray.app.settings import Settings
+from admf_ray.classifiers import CLASSIFIERS
+from admf_ray.core.registry import unknown_name
+from admf_ray.engine.composition import Composition, Member, Watch
+from admf_ray.errors import ConfigError
+from admf_ray.strategies import STRATEGIES
+
+__all__ = ["book_settings", "compose", "composed_params"]
+
+_MAIN = "classifier"
+
+
+def compose(settings: Settings) -> Composition:
+    """Give the strategies, classifiers and the ensemble that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what is allowed.
+    """
+    members = tuple(
+        Member(
+            name,
+            STRATEGIES[one.strategy],
+            tuple((watch, tuple(labels)) for watch, labels in one.trades_in.items()),
+            tuple(one.by_regime),
+        )
+        for name, one in _members(settings).items()
+    )
+    watches = tuple(
+        Watch(name, CLASSIFIERS[str(one.name)], one.symbol, one.timeframe) for name, one in _watches(settings).items()
+    )
+    kind, weights = settings.ensemble.kind, settings.ensemble.weights
+    names = [member.name for member in members]
+    for name in weights:
+        if name not in names:
+            raise ConfigError(f"ensemble.weights.{name}: {unknown_name('member', name, names)}")
+    if kind is not None and len(members) == 1:
+        raise ConfigError(f"ensemble.kind: {kind}, and no members; allowed: ensemble.members, beside strategy, or none")
+    given = tuple(float(weights.get(name, 0.0 if weights else 1.0 / len(members))) for name in names)
+    return Composition(members, watches, kind, given if kind is not None or len(members) > 1 else (1.0,))
+
+
+def _members(settings: Settings) -> dict[str, MemberSettings]:
+    """Give the members by name, `strategy` first."""
+    first = settings.strategy
+    if first.name is None:
+        raise ConfigError(f"strategy.name: which strategy? allowed: {', '.join(STRATEGIES.names())}")
+    own = MemberSettings(strategy=first.name, params=first.params, trades_in=first.trades_in, by_regime=first.by_regime)
+    if first.name in settings.ensemble.members:
+        raise ConfigError(f"ensemble.members.{first.name}: that is the name of strategy; allowed: another name")
+    return {first.name: own, **settings.ensemble.members}
+
+
+def _watches(settings: Settings) -> dict[str, WatchSettings]:
+    """Give the classifiers by name, the one whose labels are the regimes first."""
+    found: dict[str, WatchSettings] = {} if settings.classifier.name is None else {_MAIN: settings.classifier}
+    for name, one in settings.filters.items():
+        if one.name is None:
+            raise ConfigError(f"filters.{name}.name: which classifier? allowed: {', '.join(CLASSIFIERS.names())}")
+        found[name] = one
+    return found
+
+
+def composed_params(settings: Settings, composition: Composition) -> dict[str, float]:
+    """Give the parameters that are not defaults, by their names in the composition.
+
+    ``strategy.params`` may name any of them, and goes before what members, regimes and classifiers say of themselves.
+    """
+    found: dict[str, float] = {}
+    for index, (name, one) in enumerate(_members(settings).items()):
+        prefix, names = f"{name}_" if index else "", composition.members[index].strategy.parameter_names
+        where = "strategy" if not index else f"ensemble.members.{name}"
+        own = {key: value for key, value in one.params.items() if index or key in names}
+        for label, values in (("", own), *((f"{label}_", {**own, **given}) for label, given in one.by_regime.items())):
+            found |= dict(_prefixed(f"{prefix}{label}", values, names, where))
+    for watch, settings_of in zip(composition.watches, _watches(settings).values(), strict=True):
+        where = _MAIN if watch.name == _MAIN else f"filters.{watch.name}"
+        names = watch.classifier.parameter_names
+        found |= dict(_prefixed(f"{watch.name}_", settings_of.params, names, where))
+    return found | dict(settings.strategy.params)
+
+
+def _prefixed(
+    prefix: str, values: Mapping[str, float], names: Sequence[str], where: str
+) -> Iterator[tuple[str, float]]:
+    for key, value in values.items():
+        if key not in names:
+            raise ConfigError(f"{where}: {unknown_name('parameter', key, list(names))}")
+        yield f"{prefix}{key}", value
+
+
+def book_settings(settings: Settings) -> dict[str, Settings]:
+    """Give the settings of each book: those of all, with what the book has of its own."""
+    plain = settings.plain() | {"books": {}}
+    return {name: Settings.model_validate(_merged(plain, own)) for name, own in settings.books.items()}
+
+
+def _merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for name, value in own.items():
+        before = merged.get(name)
+        # A strategy or classifier of another name begins with its own defaults.
+        is_other = isinstance(value, Mapping) and "name" in value
+        is_below = isinstance(value, Mapping) and isinstance(before, Mapping) and not is_other
+        merged[name] = _merged(before or {}, value) if is_below else value
+    return merged

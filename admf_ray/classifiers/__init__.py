@@ -1,0 +1,5 @@
+"""stub"""
+
+from admf_ray.classifiers.registry import CLASSIFIERS, Classifier
+
+__all__ = ["CLASSIFIERS", "Classifier"]

@@ -1,0 +1,75 @@
+"""Containers on a host: a pool for each kind, and what lives in it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from admf_ray.containers import ContainerPool, ScopedContainer
+from admf_ray.engine.composition import Composition
+from admf_ray.engine.event_driven import BOOK, Market, container_spec
+from admf_ray.engine.sweep import setup_of
+from admf_ray.plugins import activate
+from admf_ray.portfolio.metrics import METRICS, measure
+
+__all__ = ["live_containers", "pool_of", "run_chunk"]
+
+_POOLS: dict[tuple[Any, ...], ContainerPool] = {}
+
+
+def pool_of(composition: Composition) -> ContainerPool:
+    """Give this process's pool of containers that run a composition; made where there is none."""
+    names = composition.names()
+    if names not in _POOLS:
+        spec = container_spec({BOOK: composition})
+        _POOLS[names] = ContainerPool(
+            lambda container_id: ScopedContainer(spec, container_id, errors="raise"),
+            1,
+            name=f"host-{os.getpid()}-{len(_POOLS) + 1}",
+        )
+    return _POOLS[names]
+
+
+def live_containers() -> list[dict[str, Any]]:
+    """Say which containers live in the pools of this process.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``pattern`` (what the container runs), ``state``, ``uses`` (candidates and spans so far), ``events``
+        (published so far, those of nested containers included) and ``memory`` (bytes that observers keep).
+    """
+    return [row for pool in _POOLS.values() for row in pool.rows()]
+
+
+def run_chunk(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Simulate a chunk of candidates on a host, each over each span, in a container out of the pool.
+
+    Parameters
+    ----------
+    params : float64 array, shape [candidate, parameter]
+    wanted : int64 array, shape [candidate, symbol, slot]
+        Which keys each candidate reads.
+    bundle : mapping
+        As in `admf_ray.engine.sweep.run_chunk`, with what compositions need that are not plain.
+
+    Returns
+    -------
+    float64 array, shape [candidate, span, len(METRICS)]
+    """
+    activate(bundle["plugins"])
+    pool = pool_of(Composition.named(bundle["composition"]))
+    out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
+    for c, candidate in enumerate(params):
+        for w, (start, stop) in enumerate(bundle["spans"].tolist()):
+            with pool.container(f"candidate {c} over bars {start} to {stop}") as container:
+                market = Market(container)
+                market.begin({BOOK: setup_of(candidate, wanted[c], w, bundle)}, (start, stop))
+                market.run((start, stop))
+                account = market.books[BOOK].account
+                measure(account.account[0], account.record[0], out[c, w])
+    return out

@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .venv-peers
 PEERS_LOCK := tests/benchmarks/peers/requirements.lock
+NAUTILUS := .venv-nautilus
+NAUTILUS_LOCK := tests/benchmarks/peers/requirements-nautilus.lock
 PYTEST := $(BIN)/python -m pytest
 UV_VERSION := 0.13.8
 
@@ -28,7 +30,7 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Rows of peers bring .venv-peers up to date by themselves.
+# Rows of peers bring .venv-peers and .venv-nautilus up to date by themselves.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only "$(ONLY)")
 
@@ -36,7 +38,7 @@ benchmark: $(VENV)/test.stamp
 slow chaos: $(VENV)/test.stamp
 	$(PYTEST) -m $@ || test $$? -eq 5
 
-peers: $(VENV)/test.stamp $(PEERS)/peers.stamp
+peers: $(VENV)/test.stamp $(PEERS)/peers.stamp $(NAUTILUS)/peers.stamp
 	$(PYTEST) -m $@
 
 # The suite on every Python that is declared and installed, each in a .venv of its own.
@@ -69,10 +71,12 @@ $(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Other platforms, in an environment of their own: what they depend on is no business of ours.
+# Other platforms, in environments of their own: what they depend on is no business of ours, nor of each other.
 $(PEERS)/peers.stamp: $(PEERS_LOCK)
-	$(MAKE) VENV=$(PEERS) $(PEERS)/bin/python
-	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(PEERS_LOCK)
+$(NAUTILUS)/peers.stamp: $(NAUTILUS_LOCK)
+$(PEERS)/peers.stamp $(NAUTILUS)/peers.stamp:
+	$(MAKE) VENV=$(@D) $(@D)/bin/python
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	touch $@
 
 lock:
@@ -84,7 +88,9 @@ lock:
 		--extra build --constraint requirements-test.lock --custom-compile-command "make lock" --output-file requirements.lock
 	$(VENV)-lock/bin/uv pip compile $(PEERS_LOCK:.lock=.in) --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --output-file $(PEERS_LOCK)
+	$(VENV)-lock/bin/uv pip compile $(NAUTILUS_LOCK:.lock=.in) --quiet --universal --python-version 3.11 --generate-hashes \
+		--emit-build-options --custom-compile-command "make lock" --output-file $(NAUTILUS_LOCK)
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(NAUTILUS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,7 +15,16 @@ from admf_ray.optimize import Choice, Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.strategies import STRATEGIES
 from tests.benchmarks.harness import Once, Reading, row
-from tests.benchmarks.platforms import BACKTESTING, BACKTRADER, PYBROKER, Comparison, crossings, install_peers, run_peer
+from tests.benchmarks.platforms import (
+    BACKTESTING,
+    BACKTRADER,
+    NAUTILUS,
+    PYBROKER,
+    Comparison,
+    crossings,
+    install_peers,
+    run_peer,
+)
 
 
 def crossing() -> tuple[Search, Any]:
@@ -90,7 +99,7 @@ def over_containers(peer: Comparison) -> Callable[[], Once]:
     """The peer's time over that of containers, for the same sets."""
 
     def prepare() -> Once:
-        install_peers()
+        install_peers(peer.stamp)
         sets = crossings(peer.rules)
         sample = peer.sample or 20
         bars = load_bars("sp500", min_history_bars=0)
@@ -109,7 +118,7 @@ def over_containers(peer: Comparison) -> Callable[[], Once]:
 
         def once() -> Reading:
             before = alone()
-            theirs = run_peer(peer.script, sets.sampled(sample) | dict(peer.options))
+            theirs = run_peer(peer.script, sets.sampled(sample) | dict(peer.options), peer.stamp)
             mine = (before + alone()) / 2
             their_bar = theirs["seconds"] / sample / len(bars) * 1e6
             told = f"version {theirs['version']}: {their_bar:.1f} us a bar, ours {mine:.1f}. {peer.note}"
@@ -120,5 +129,5 @@ def over_containers(peer: Comparison) -> Callable[[], Once]:
     return prepare
 
 
-for _peer in (BACKTESTING, PYBROKER, BACKTRADER):
+for _peer in (BACKTESTING, PYBROKER, BACKTRADER, NAUTILUS):
     row(f"{_peer.name} over containers, one core", "x", runs=3, bar=1.0, at_least=True)(over_containers(_peer))

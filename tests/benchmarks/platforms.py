@@ -25,11 +25,13 @@ from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from tests.benchmarks.harness import Once, Reading, Unmeasured, row
 
-__all__ = ["COSTS", "MARKED", "PEERS", "Sets", "crossings", "run_peer"]
+__all__ = ["APART", "COSTS", "MARKED", "PEERS", "Sets", "crossings", "run_peer"]
 
 REPOSITORY = Path(__file__).parents[2]
 PEERS = REPOSITORY / ".venv-peers" / "peers.stamp"
 """Is there once the peers are installed."""
+APART = REPOSITORY / ".venv-nautilus" / "peers.stamp"
+"""The same of NautilusTrader, which takes no pandas that vectorbt takes."""
 SCRIPTS = Path(__file__).parent / "peers"
 ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -83,22 +85,22 @@ def crossings(rules: AccountRules) -> Sets:
     return Sets(search.bundle(hub, [(0, len(bars))], Choice("sharpe", 1), METRICS), exchanged)
 
 
-def install_peers() -> None:
-    """Bring `.venv-peers` up to date.
+def install_peers(stamp: Path = PEERS) -> None:
+    """Bring the environment of a stamp up to date.
 
     Raises
     ------
     Unmeasured
         With the last thing that was said.
     """
-    command = ["make", f"PYTHON={sys.executable}", str(PEERS.relative_to(REPOSITORY))]
+    command = ["make", f"PYTHON={sys.executable}", str(stamp.relative_to(REPOSITORY))]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unmeasured(f"the peers cannot be installed: {last_line(done.stderr)}")
 
 
-def run_peer(script: str, exchanged: dict[str, Any]) -> dict[str, Any]:
-    """Run a script of `peers` in the peers' own Python, on one thread; give what it wrote.
+def run_peer(script: str, exchanged: dict[str, Any], stamp: Path = PEERS) -> dict[str, Any]:
+    """Run a script of `peers` in the Python of a stamp's environment, on one thread; give what it wrote.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def run_peer(script: str, exchanged: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         given, written = Path(folder) / "sets.npz", Path(folder) / "results.npz"
         np.savez(given, **exchanged)
-        command = [str(PEERS.parent / "bin" / "python"), str(SCRIPTS / script), str(given), str(written)]
+        command = [str(stamp.parent / "bin" / "python"), str(SCRIPTS / script), str(given), str(written)]
         done = subprocess.run(
             command,
             env=environment | dict.fromkeys(ONE_THREAD, "1"),
@@ -158,6 +160,8 @@ class Comparison:
         So many of the sets, evenly spaced, where it is slow; its time is then scaled by sets.
     options : tuple of (str, value)
         For the script.
+    stamp : Path
+        Of the environment that it is installed in.
     """
 
     name: str
@@ -166,6 +170,7 @@ class Comparison:
     note: str
     sample: int | None = None
     options: tuple[tuple[str, Any], ...] = ()
+    stamp: Path = PEERS
 
 
 @cache
@@ -177,7 +182,7 @@ def measured(peer: Comparison, run: int) -> dict[str, Any]:
     sets = crossings(peer.rules)
     sample = peer.sample or len(sets)
     one = [seconds(sets.metrics) for _ in range(5)]
-    theirs = run_peer(peer.script, sets.sampled(sample) | dict(peer.options))
+    theirs = run_peer(peer.script, sets.sampled(sample) | dict(peer.options), peer.stamp)
     one += [seconds(sets.metrics) for _ in range(5)]
     nanoseconds = {
         "peer": theirs["seconds"] / sample * len(sets) / sets.units * 1e9,
@@ -199,7 +204,7 @@ def agreement(sets: Sets, theirs: dict[str, Any], sample: int) -> str:
 
 def over_ours(peer: Comparison, cores: str) -> Callable[[], Once]:
     def prepare() -> Once:
-        install_peers()
+        install_peers(peer.stamp)
         runs = count()
 
         def once() -> Reading:
@@ -243,10 +248,19 @@ PYBROKER = Comparison(
     "times and its cash falls below 0 (without commission all agree).",
     20,
 )
+NAUTILUS = Comparison(
+    "NautilusTrader",
+    "run_nautilus.py",
+    MARKED,
+    "Whole shares, commission, filled at the close, also of the last bar: the same in both. Its log and its analysis "
+    "of results are off, and its bars are made before.",
+    20,
+    stamp=APART,
+)
 
 for _peer in VECTORBT:
     row(f"{_peer.name} over ours, 4,950 sets, one core", "x", runs=3, bar=120, at_least=True)(over_ours(_peer, "one"))
     row(f"{_peer.name} over ours, 4,950 sets, two cores", "x", runs=3, bar=200, at_least=True)(over_ours(_peer, "two"))
 row(f"{BACKTESTING.name} over ours, one core", "x", runs=3, bar=1_000, at_least=True)(over_ours(BACKTESTING, "one"))
-for _peer in (PYBROKER, BACKTRADER):
+for _peer in (PYBROKER, BACKTRADER, NAUTILUS):
     row(f"{_peer.name} over ours, one core", "x", runs=3)(over_ours(_peer, "one"))

@@ -1,20 +1,23 @@
 """Other platforms trade as ours does, set by set, wherever both can express the settings."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from admf_ray.core.records import FillPolicy
 from admf_ray.engine.spec import AccountRules
-from tests.benchmarks.platforms import COSTS, MARKED, PEERS, crossings, run_peer
+from tests.benchmarks.platforms import APART, COSTS, MARKED, PEERS, crossings, run_peer
 
-pytestmark = [
-    pytest.mark.peers,
-    pytest.mark.skipif(not PEERS.is_file(), reason=".venv-peers is not there: make peers builds it"),
-]
+pytestmark = pytest.mark.peers
 
 
+def needs(stamp: Path) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not stamp.is_file(), reason=f"{stamp.parent.name} is not there: make peers builds it")
+
+
+@needs(PEERS)
 @pytest.mark.parametrize("engine", ["numba", "rust"])
 @pytest.mark.parametrize("rules", [COSTS, replace(COSTS, lot=0.0), AccountRules(fill=FillPolicy.CLOSE)])
 def test_vectorbt_agrees_on_every_set(rules: AccountRules, engine: str) -> None:
@@ -26,6 +29,16 @@ def test_vectorbt_agrees_on_every_set(rules: AccountRules, engine: str) -> None:
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-9)
 
 
+@needs(APART)
+def test_nautilus_agrees_on_every_set_of_a_sample() -> None:
+    sets = crossings(MARKED)
+    theirs, chosen = run_peer("run_nautilus.py", sets.sampled(100), APART), sets.indices(100)
+    ours = {name: values[chosen] for name, values in sets.metrics().items()}
+    np.testing.assert_array_equal(theirs["trades"], ours["trades"])
+    np.testing.assert_allclose(1.0 + theirs["total_return"], 1.0 + ours["total_return"], rtol=1e-9)
+
+
+@needs(PEERS)
 @pytest.mark.parametrize(
     ("script", "rules"),
     [

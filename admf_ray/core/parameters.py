@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import Formatter
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from admf_ray.core.expressions import Expression
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
-__all__ = ["Parameter", "check_names", "complete", "satisfied"]
+__all__ = ["Parameter", "check_inputs", "check_names", "complete", "satisfied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,44 @@ def check_names(parameters: Sequence[Parameter], entry: str) -> None:
             raise ConfigError(f"'{entry}' has two parameters that are named '{name}'")
 
 
-def complete(parameters: Sequence[Parameter], given: Mapping[str, float], where: str) -> dict[str, float]:
-    """Fill defaults in and check every value and name.
+def check_inputs(inputs: Sequence[str], parameters: Sequence[Parameter], entry: str) -> None:
+    """Refuse templates of indicator keys that name another parameter than those there are.
+
+    Raises
+    ------
+    ConfigError
+        Names the entry and the parameter.
+    """
+    names = [parameter.name for parameter in parameters]
+    named = {field for text in inputs for _, field, *_ in Formatter().parse(text) if field is not None}
+    if strangers := named - set(names):
+        raise ConfigError(f"inputs of '{entry}': {unknown_name('parameter', min(strangers), names)}")
+
+
+def complete(
+    parameters: Sequence[Parameter],
+    given: Mapping[str, float],
+    where: str,
+    constraints: Sequence[str] = (),
+    entry: str = "",
+) -> dict[str, float]:
+    """Fill defaults in and check every value, name and constraint.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    given : mapping of str to float
+    where : str
+        Path of the option, for messages.
+    constraints : sequence of str
+        See `satisfied`.
+    entry : str
+        Name of the part that has the constraints, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Names the parameter or the constraint that does not hold.
 
     Examples
     --------
@@ -101,10 +138,15 @@ def complete(parameters: Sequence[Parameter], given: Mapping[str, float], where:
     for name in given:
         if name not in names:
             raise ConfigError(f"{where}.{name}: {unknown_name('parameter', name, names)}")
-    return {
+    values = {
         parameter.name: parameter.check(given.get(parameter.name, parameter.default), f"{where}.{parameter.name}")
         for parameter in parameters
     }
+    for constraint in constraints:
+        if not satisfied(constraint, {name: np.array([value]) for name, value in values.items()})[0]:
+            shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
+            raise ConfigError(f"{where}: {entry} needs {constraint}; given: {shown}")
+    return values
 
 
 def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,13 @@
 """How long recursive values remember where they began."""
 
 import math
+import sys
 
-__all__ = ["smoothing_convergence"]
+__all__ = ["NEVER", "smoothing_convergence"]
+
+NEVER = sys.maxsize
+"""Convergence of what depends on its first bar for ever. So it is said of what forgets after bars that the parameters
+cannot tell: sums since the session began, filters whose memory is fitted."""
 
 
 def smoothing_convergence(weight: float) -> int:

@@ -13,15 +13,14 @@ sums alike, so a first session of number 0 needs no case of its own.
 """
 
 import math
-import sys
 from typing import Any
 
 from admf_ray.core.kernels import INDICATOR, compiled
+from admf_ray.indicators.convergence import NEVER
 from admf_ray.indicators.registry import INDICATORS, Indicator
 from admf_ray.indicators.stateless import finite, log_ratio
 
 __all__ = [
-    "NEVER",
     "accumulation_distribution",
     "bar_count",
     "cumulative_volume",
@@ -30,10 +29,6 @@ __all__ = [
     "session_trade_count",
     "vwap",
 ]
-
-NEVER = sys.maxsize
-"""Convergence of what depends on its first bar for ever. So it is said of sums since the session began, too: they
-forget at the next session, and how many bars away that is the parameters cannot tell."""
 
 
 @compiled(INDICATOR)

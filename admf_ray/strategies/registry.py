@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from string import Formatter
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +9,8 @@ import numpy.typing as npt
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.kernels import STRATEGY, check_kernel
-from admf_ray.core.parameters import Parameter, check_names, complete, satisfied
-from admf_ray.core.registry import Registry, unknown_name
+from admf_ray.core.parameters import Parameter, check_inputs, check_names, complete
+from admf_ray.core.registry import Registry
 from admf_ray.errors import ConfigError
 from admf_ray.strategies.stage import KernelStage, Stage
 
@@ -63,11 +62,7 @@ class Strategy:
         """Refuse a kernel of another signature, parameters of one name, inputs of others, and a panel that is none."""
         check_kernel(self.kernel, STRATEGY, self.name)
         check_names(self.parameters, self.name)
-        named = {field for text in self.inputs for _, field, *_ in Formatter().parse(text) if field is not None}
-        if strangers := named - set(self.parameter_names):
-            raise ConfigError(
-                f"inputs of '{self.name}': {unknown_name('parameter', min(strangers), list(self.parameter_names))}"
-            )
+        check_inputs(self.inputs, self.parameters, self.name)
         if self.symbols is not None and (self.scope != "panel" or self.symbols < 1):
             raise ConfigError(f"'{self.name}': symbols={self.symbols}; allowed: from 1 on, of scope panel")
         self.complete({}, f"defaults of '{self.name}'")
@@ -90,12 +85,7 @@ class Strategy:
         ConfigError
             Names the parameter or the constraint that does not hold.
         """
-        values = complete(self.parameters, given, where)
-        for constraint in self.constraints:
-            if not satisfied(constraint, {name: np.array([value]) for name, value in values.items()})[0]:
-                shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
-                raise ConfigError(f"{where}: {self.name} needs {constraint}; given: {shown}")
-        return values
+        return complete(self.parameters, given, where, self.constraints, self.name)
 
     def check_symbols(self, symbols: Sequence[str]) -> None:
         """Refuse bars of another number of symbols than the strategy decides together.

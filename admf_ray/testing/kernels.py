@@ -1,17 +1,21 @@
 """The contract of kernels, as checks that take one registered entry and raise where it is broken.
 
 Any partition of the history gives the same bits; later bars change nothing before them; inputs stay as they are; every
-bar is written; nothing is known before the warm-up; missing bars give NaN; targets stay within full exposure.
+bar is written; nothing is known before the warm-up; missing bars give NaN, or the label -1; targets stay within full
+exposure, labels among those that have a name.
 """
 
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.parameters import satisfied
 from admf_ray.errors import ContractError, first_line
@@ -26,6 +30,7 @@ __all__ = [
     "check_bounds",
     "check_chunks",
     "check_entry",
+    "check_labels",
     "check_missing",
     "check_prefix",
     "check_sizing",
@@ -49,7 +54,7 @@ CHECKS = {
     "written": "every bar is written, with a number or NaN, and again the same",
     "warm_up": "nothing is known before the warm-up, something at its end",
     "missing": "missing bars give no value where there are no others, and spoil none for ever",
-    "bounds": "targets lie in [-1, +1]; quantities have the sign of the target and none for target 0",
+    "bounds": "targets lie in [-1, +1]; labels have a name; quantities have the sign of the target, none for target 0",
 }
 """What each check means."""
 
@@ -61,10 +66,17 @@ _BEYOND = 300
 _SESSION = 7
 _GUARDS = 64
 _GUARD = 8.25e77
-_FAMILIES = {Indicator: INDICATORS.family, Strategy: STRATEGIES.family, SizingRule: SIZINGS.family}
+_FITTED_ON = 20_001
+_FAMILIES = {
+    Indicator: INDICATORS.family,
+    Classifier: CLASSIFIERS.family,
+    Strategy: STRATEGIES.family,
+    SizingRule: SIZINGS.family,
+}
 _DAY = 86_400 * 10**9
 
 Array = npt.NDArray[np.float64]
+Stage = Indicator | Classifier | Strategy
 
 
 class Run(Protocol):
@@ -93,12 +105,12 @@ def random_rows(seed: int, missing: float, bars: int = BARS) -> Array:
     return rows
 
 
-def bars_for(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> int:
+def bars_for(entry: Stage, parameters: tuple[float, ...]) -> int:
     """Give the length of a series that outlives the warm-up."""
     return max(BARS, entry.warm_up(parameters) + _BEYOND)
 
 
-def random_parameters(rng: np.random.Generator, entry: Indicator | Strategy) -> tuple[float, ...]:
+def random_parameters(rng: np.random.Generator, entry: Stage) -> tuple[float, ...]:
     """Give parameters within bounds and constraints, none longer than the series needs to be.
 
     Raises
@@ -119,32 +131,41 @@ def random_parameters(rng: np.random.Generator, entry: Indicator | Strategy) -> 
     raise ContractError(f"{_TRIES} random parameter sets within bounds break its constraints")
 
 
-def small_parameters(entry: Indicator | Strategy) -> tuple[float, ...]:
+def small_parameters(entry: Stage) -> tuple[float, ...]:
     """Give small parameters, within bounds and constraints, so that most bars have a value; else the defaults."""
     small = tuple(min(one.high, max(one.low, 5.0 + index)) for index, one in enumerate(entry.parameters))
     return small if obeys(entry, small) else tuple(float(one.default) for one in entry.parameters)
 
 
-def obeys(entry: Indicator | Strategy, values: Sequence[float]) -> bool:
+def obeys(entry: Stage, values: Sequence[float]) -> bool:
     """Say whether parameters obey an entry's own constraints."""
     columns = {one.name: np.array([value]) for one, value in zip(entry.parameters, values, strict=True)}
     return all(satisfied(constraint, columns)[0] for constraint in getattr(entry, "constraints", ()))
 
 
-def kernel_run(entry: Indicator | Strategy, parameters: tuple[float, ...]) -> Run:
-    """Give the function that runs an entry's kernel; inputs cannot be written, and are compared afterwards."""
-    return _indicator_run(entry, parameters) if isinstance(entry, Indicator) else _strategy_run(entry, parameters)
+def kernel_run(entry: Stage, parameters: tuple[float, ...]) -> Run:
+    """Give the function that runs an entry's kernel; inputs cannot be written, and are compared afterwards.
+
+    What a classifier is fitted on is a series of its own, so that no series that it is run over changes the fit.
+    """
+    if isinstance(entry, Indicator):
+        return _indicator_run(entry, parameters)
+    if isinstance(entry, Classifier):
+        return _classifier_run(entry, parameters)
+    return _strategy_run(entry, parameters)
 
 
 def _indicator_run(entry: Indicator, parameters: tuple[float, ...]) -> Run:
     sources = tuple(Key(name, symbol="X") for name in usual_sources(entry))
     key = Key(entry.name, sources, parameters)
     step = plan_keys(("X",), [key]).steps[-1]
+    size = entry.state_size(parameters)
 
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
         hub = compute_hub(_bars(rows), [key])
         reads = np.array(step.reads, dtype=np.int64)
-        return _driven(entry, hub.matrix[: step.row], reads, parameters, cuts, len(entry.outputs), unwritten)
+        matrix = hub.matrix[: step.row]
+        return _driven(entry.kernel, matrix, reads, parameters, size, cuts, len(entry.outputs), unwritten)
 
     return run
 
@@ -155,18 +176,61 @@ def usual_sources(entry: Indicator) -> list[str]:
     return [next(spare, name) if name in entry.inputs[:index] else name for index, name in enumerate(entry.inputs)]
 
 
-def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
+def _classifier_run(entry: Classifier, parameters: tuple[float, ...]) -> Run:
+    keys = _bound_inputs(entry, parameters, "X")
+    numbers = (*parameters, *_fitted(entry, parameters))
+    size, height = entry.state_size(parameters), entry.outputs(parameters)
+
+    def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
+        hub = compute_hub(_bars(rows), keys)
+        reads = np.array([hub.rows[key] for key in keys], dtype=np.int64)
+        return _driven(entry.kernel, hub.matrix, reads, numbers, size, cuts, height, unwritten)
+
+    return run
+
+
+@lru_cache(maxsize=256)
+def _fitted(entry: Classifier, parameters: tuple[float, ...]) -> tuple[float, ...]:
+    """Fit a classifier on a random series; give the fitted numbers, none where it is not fitted.
+
+    Raises
+    ------
+    ContractError
+        Where they are more or fewer than is said.
+    """
+    if entry.fit is None:
+        return ()
+    module, name = entry.fit.split(":")
+    keys = _bound_inputs(entry, parameters, "X")
+    hub = compute_hub(_bars(random_rows(_FITTED_ON, 0.0, entry.warm_up(parameters) + _BEYOND)), keys)
+    found: Array = getattr(import_module(module), name)(
+        np.stack([hub.matrix[hub.rows[key]] for key in keys]), parameters
+    )
+    if found.shape != (entry.fitted_size(parameters),):
+        raise ContractError(
+            f"{entry.fit} gives {found.shape} numbers; fitted_size says {entry.fitted_size(parameters)}"
+        )
+    return tuple(found.tolist())
+
+
+def _bound_inputs(entry: Classifier | Strategy, parameters: tuple[float, ...], symbol: str) -> list[Key]:
+    """Give the keys that an entry reads of a symbol."""
     named = {name: f"{value:.17g}" for name, value in zip(entry.parameter_names, parameters, strict=True)}
+    return [Key.parse(text.format(**named)).bind(symbol) for text in entry.inputs]
+
+
+def _strategy_run(entry: Strategy, parameters: tuple[float, ...]) -> Run:
     count = entry.symbols or 1
     symbols = _symbols(count)
-    keys = [[Key.parse(text.format(**named)).bind(symbol) for text in entry.inputs] for symbol in symbols]
+    keys = [_bound_inputs(entry, parameters, symbol) for symbol in symbols]
     every = list(itertools.chain(*keys))
     plan = plan_keys(symbols, every)
     reads = np.array([[plan.rows[key] for key in own] for own in keys], dtype=np.int64)
+    size = count * entry.state_size(parameters)
 
     def run(rows: Array, cuts: Sequence[int], unwritten: float = _UNWRITTEN) -> Array:
         hub = compute_hub(_bars(rows, count), every)
-        return _driven(entry, hub.matrix, reads, parameters, cuts, count, unwritten)
+        return _driven(entry.kernel, hub.matrix, reads, parameters, size, cuts, count, unwritten)
 
     return run
 
@@ -196,10 +260,11 @@ def _bars(rows: Array, symbols: int = 1) -> Bars:
 
 
 def _driven(
-    entry: Indicator | Strategy,
+    kernel: Any,
     matrix: Array,
     reads: Any,
-    parameters: Sequence[float],
+    numbers: Sequence[float],
+    size: int,
     cuts: Sequence[int],
     height: int,
     unwritten: float,
@@ -207,18 +272,17 @@ def _driven(
     """Call a kernel over consecutive pieces, several bars a session, with guards behind state and output."""
     bars = matrix.shape[1]
     session = (np.arange(bars) // _SESSION).astype(np.int32)
-    inputs = [np.array(matrix), np.array(reads), session, np.array(parameters, dtype=float)]
+    inputs = [np.array(matrix), np.array(reads), session, np.array(numbers, dtype=float)]
     before = [values.copy() for values in inputs]
     for values in inputs:
         values.flags.writeable = False
-    size = entry.state_size(tuple(parameters)) * (height if isinstance(entry, Strategy) else 1)
     state = np.zeros(size + _GUARDS)
     state[size:] = _GUARD
     block = np.full(height * bars + _GUARDS, unwritten)
     block[height * bars :] = _GUARD
     out = block[: height * bars].reshape(height, bars)
     for start, stop in itertools.pairwise([0, *sorted(cuts), bars]):
-        entry.kernel(*inputs, state[:size], start, stop, out)
+        kernel(*inputs, state[:size], start, stop, out)
         if (out[:, stop:] != unwritten).any():
             raise ContractError(f"called for bars {start} to {stop} it writes beyond them")
     if (state[size:] != _GUARD).any():
@@ -269,10 +333,10 @@ def check_written(run: Run, rows: Array) -> None:
         raise ContractError(f"run again, bar {_first(out, again)} is another")
 
 
-def check_warm_up(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
+def check_warm_up(entry: Stage, run: Run, parameters: tuple[float, ...]) -> None:
     """Refuse a kernel that knows something before its warm-up is over, or nothing when it is."""
     bars, warm_up = bars_for(entry, parameters), entry.warm_up(parameters)
-    out = run(random_rows(1, 0.0, bars), [])
+    out = _values(entry, run(random_rows(1, 0.0, bars), []))
     if not np.isnan(out[:, :warm_up]).all():
         early = int(np.argmax(~np.isnan(out).all(axis=0)))
         raise ContractError(f"bar {early} has a value; the warm-up is said to be {warm_up} bars")
@@ -280,12 +344,12 @@ def check_warm_up(entry: Indicator | Strategy, run: Run, parameters: tuple[float
         raise ContractError(f"bar {warm_up} has no value; the warm-up is said to be {warm_up} bars")
 
 
-def check_missing(entry: Indicator | Strategy, run: Run, parameters: tuple[float, ...]) -> None:
+def check_missing(entry: Stage, run: Run, parameters: tuple[float, ...]) -> None:
     """Refuse a kernel that makes a value out of missing bars, or that one missing bar spoils for ever."""
     bars = bars_for(entry, parameters)
     rows = random_rows(1, 0.0, bars)
     rows[:4] = math.nan
-    out = run(rows, [])
+    out = _values(entry, run(rows, []))
     if not np.isnan(out).all():
         raise ContractError(
             f"bar {int(np.argmax(~np.isnan(out).all(axis=0)))} has a value, though all bars are missing"
@@ -293,8 +357,13 @@ def check_missing(entry: Indicator | Strategy, run: Run, parameters: tuple[float
     rows = random_rows(1, 0.0, bars)
     rows[:4, _GAP] = math.nan
     back = _GAP.stop + entry.warm_up(parameters) + 1
-    if not np.isfinite(run(rows, [])[:, back:]).any():
+    if not np.isfinite(_values(entry, run(rows, []))[:, back:]).any():
         raise ContractError(f"there is no value from bar {back} on, though no bar from {_GAP.stop} on is missing")
+
+
+def _values(entry: Stage, out: Array) -> Array:
+    """Give an output with NaN for what is unknown, as which a label says -1."""
+    return np.where(out == -1.0, math.nan, out) if isinstance(entry, Classifier) else out
 
 
 def check_bounds(run: Run, rows: Array) -> None:
@@ -303,6 +372,17 @@ def check_bounds(run: Run, rows: Array) -> None:
     known = targets[np.isfinite(targets)]
     if (np.abs(known) > 1).any():
         raise ContractError(f"a target is {known[np.abs(known) > 1][0]:g}; allowed: -1 to +1")
+
+
+def check_labels(run: Run, rows: Array, count: int) -> None:
+    """Refuse labels that are not -1 or one of those ``count`` that have a name, and probabilities beyond [0, 1]."""
+    out = run(rows, [])
+    wrong = out[0][~np.isin(out[0], np.arange(-1, count))]
+    if len(wrong):
+        raise ContractError(f"a label is {wrong[0]:g}; allowed: whole numbers from -1 to {count - 1}")
+    beyond = out[1:][(out[1:] < 0.0) | (out[1:] > 1.0)]
+    if len(beyond):
+        raise ContractError(f"a probability is {float(beyond[0])!r}; allowed: 0 to 1, or NaN")
 
 
 def check_sizing(entry: SizingRule, target: float, size: float, close: float, equity: float) -> None:
@@ -323,7 +403,7 @@ def check_entry(entry: Any, rounds: int, seed: int = 0) -> Iterator[tuple[str, C
 
     Parameters
     ----------
-    entry : Indicator, Strategy or SizingRule
+    entry : Indicator, Classifier, Strategy or SizingRule
     rounds : int
         Random parameters and series for each check that takes any.
     seed : int
@@ -364,8 +444,8 @@ def _sizing_checks(entry: SizingRule) -> dict[str, tuple[int, Check]]:
     return {"bounds": (_ALWAYS, bounds)}
 
 
-def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
-    """Give the checks of an indicator or strategy, and how often each is worth repeating."""
+def _stage_checks(entry: Stage) -> dict[str, tuple[int, Check]]:
+    """Give the checks of an indicator, classifier or strategy, and how often each is worth repeating."""
 
     def drawn(rng: np.random.Generator) -> tuple[Run, Array, tuple[float, ...]]:
         parameters = random_parameters(rng, entry)
@@ -394,6 +474,13 @@ def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
         run, _, parameters = drawn(rng)
         check_warm_up(entry, run, parameters)
 
+    def bounds(rng: np.random.Generator) -> None:
+        run, rows, parameters = drawn(rng)
+        if isinstance(entry, Classifier):
+            check_labels(run, rows, len(entry.labels(parameters)))
+        else:
+            check_bounds(run, rows)
+
     def missing(_: np.random.Generator) -> None:
         parameters = small_parameters(entry)
         check_missing(entry, kernel_run(entry, parameters), parameters)
@@ -405,11 +492,11 @@ def _stage_checks(entry: Indicator | Strategy) -> dict[str, tuple[int, Check]]:
         "warm_up": (_ALWAYS, warm_up),
         "missing": (1, missing),
     }
-    if isinstance(entry, Strategy):
-        checks["bounds"] = (_ALWAYS, lambda rng: check_bounds(*drawn(rng)[:2]))
+    if not isinstance(entry, Indicator):
+        checks["bounds"] = (_ALWAYS, bounds)
     return checks
 
 
 def family(entry: Any) -> str:
-    """Give what an entry is: indicator, strategy or sizing."""
+    """Give what an entry is: indicator, classifier, strategy or sizing."""
     return _FAMILIES[type(entry)]

@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-CALCULATION = ["containers", "core", "events", "indicators", "strategies", "risk", "execution", "portfolio", "engine"]
+CALCULATION = [
+    "classifiers",
+    "containers",
+    "core",
+    "events",
+    "indicators",
+    "strategies",
+    "risk",
+    "execution",
+    "portfolio",
+    "engine",
+]
 FORBIDDEN = [
     "ray",
     "optuna",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.core.bars import FIELDS
 from admf_ray.errors import ConfigError, ContractError
 from admf_ray.indicators import INDICATORS
@@ -29,7 +30,7 @@ def drawn_parameters(draw: st.DrawFn, entry: Any) -> tuple[float, ...]:
     return tuple(values)
 
 
-ENTRIES = [*INDICATORS, *STRATEGIES]
+ENTRIES = [*INDICATORS, *CLASSIFIERS, *STRATEGIES]
 every_kernel = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 rows = st.builds(random_rows, st.integers(0, 10_000), st.sampled_from([0.0, 0.1]))
 others = st.builds(random_rows, st.integers(10_001, 20_000), st.just(0.1))
@@ -76,6 +77,14 @@ def test_targets_stay_within_full_exposure(entry: Strategy) -> None:
     kernels.check_bounds(run, rows_)
 
 
+@pytest.mark.parametrize("entry", list(CLASSIFIERS), ids=lambda entry: entry.name)
+def test_labels_are_those_that_have_a_name(entry: Classifier) -> None:
+    parameters = kernels.small_parameters(entry)
+    run, rows_, count = kernel_run(entry, parameters), random_rows(2, 0.02), len(entry.labels(parameters))
+    assert len(set(run(rows_, [])[0])) > 2
+    kernels.check_labels(run, rows_, count)
+
+
 @pytest.mark.parametrize("entry", list(SIZINGS), ids=lambda entry: entry.name)
 @given(st.floats(-1, 1), *[st.floats(1e-3, 1e6)] * 3)
 def test_quantities_have_the_sign_of_their_target(
@@ -84,7 +93,7 @@ def test_quantities_have_the_sign_of_their_target(
     kernels.check_sizing(entry, target, size, close, equity)
 
 
-@pytest.mark.parametrize("registry", [INDICATORS, STRATEGIES, SIZINGS])
+@pytest.mark.parametrize("registry", [INDICATORS, CLASSIFIERS, STRATEGIES, SIZINGS])
 def test_defaults_obey_their_own_bounds_and_every_entry_names_its_source(registry: Any) -> None:
     for entry in registry:
         assert entry.source
@@ -115,6 +124,12 @@ def spoilt(rows: np.ndarray, cuts: Any, out: np.ndarray) -> None:
     out[0] = np.cumsum(rows[3])
 
 
+def other_label(rows: np.ndarray, cuts: Any, out: np.ndarray) -> None:
+    """A label between two, the others known."""
+    out[0] = 1.0
+    out[0, 7] = 1.5
+
+
 CROSS = STRATEGIES["sma_cross"]
 
 
@@ -142,6 +157,14 @@ CROSS = STRATEGIES["sma_cross"]
             "there is no value from bar 119 on, though no bar from 110 on is missing",
         ),
         (lambda: kernels.check_bounds(put(9, 1.0), random_rows(1, 0)), "a target is 1"),
+        (
+            lambda: kernels.check_labels(broken(other_label), random_rows(1, 0), 2),
+            "a label is 1.5; allowed: whole numbers from -1 to 1",
+        ),
+        (
+            lambda: kernels.check_labels(lambda rows, cuts: np.array([[0.0, 1.0], [0.5, 1.5]]), random_rows(1, 0), 2),
+            "a probability is 1.5; allowed: 0 to 1, or NaN",
+        ),
         (
             lambda: kernels.check_prefix(
                 put(6, lambda rows, cuts: rows.shape[1]), random_rows(1, 0), random_rows(2, 0), 7

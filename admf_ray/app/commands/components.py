@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from admf_ray.app.settings import Settings
+from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.core.parameters import Parameter
 from admf_ray.indicators import INDICATORS, Indicator
 from admf_ray.logs import log_record
@@ -18,11 +19,14 @@ _NEVER = 10**9
 
 
 def run(settings: Settings, console: Console) -> int:  # noqa: ARG001  (every command takes its settings)
-    """List every registered strategy, indicator and sizing: its name, what it takes and gives, and where it is from."""
+    """List every registered part, family by family: its name, what it takes and gives, and where it is from."""
     lines = ["strategies"]
     for strategy in STRATEGIES:
         lines += [f"  {strategy.name}: {_bounds(strategy.parameters)}; reads {', '.join(strategy.inputs)}"]
         lines += [f"      {strategy.source}"]
+    lines.append("classifiers")
+    for classifier in CLASSIFIERS:
+        lines += [f"  {_classifier(classifier)}", f"      {classifier.source}"]
     lines.append("indicators")
     for indicator in INDICATORS:
         lines += [f"  {_indicator(indicator)}", f"      {indicator.source}"]
@@ -30,9 +34,23 @@ def run(settings: Settings, console: Console) -> int:  # noqa: ARG001  (every co
     lines += [f"  {sizing.name}: {sizing.source}" for sizing in SIZINGS]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    families: dict[str, Any] = {"strategies": STRATEGIES, "indicators": INDICATORS, "sizings": SIZINGS}
+    families: dict[str, Any] = {
+        "strategies": STRATEGIES,
+        "classifiers": CLASSIFIERS,
+        "indicators": INDICATORS,
+        "sizings": SIZINGS,
+    }
     log_record("COMPONENTS", {family: registry.names() for family, registry in families.items()})
     return 0
+
+
+def _classifier(classifier: Classifier) -> str:
+    labels = ", ".join(classifier.labels(classifier.defaults))
+    fitted = "; fitted" if classifier.fit else ""
+    return (
+        f"{classifier.name}: {_bounds(classifier.parameters)}; labels {labels}; "
+        f"reads {', '.join(classifier.inputs)}{fitted}"
+    )
 
 
 def _indicator(indicator: Indicator) -> str:

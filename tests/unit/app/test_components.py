@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.indicators import INDICATORS
 from admf_ray.launch import main
 from admf_ray.strategies import STRATEGIES
@@ -10,11 +11,16 @@ from admf_ray.strategies import STRATEGIES
 def test_every_entry_is_listed(elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["+experiment=components"]) == 0
     printed = capsys.readouterr().out
-    for entry in [*INDICATORS, *STRATEGIES]:
+    for entry in [*INDICATORS, *CLASSIFIERS, *STRATEGIES]:
         assert entry.name in printed
+    assert (
+        "  volatility: period 20 (2 to 100000), states 3 (2 to 5); labels low, medium, high; "
+        "reads volatility(close,{period}); fitted\n"
+    ) in printed
     assert main(["+experiment=components", "logging=json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["indicators"] == INDICATORS.names()
+    assert record["classifiers"] == CLASSIFIERS.names()
     assert list(elsewhere.iterdir()) == []
 
 

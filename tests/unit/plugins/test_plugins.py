@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import admf_ray
+from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.errors import ConfigError
 from admf_ray.indicators import INDICATORS
 from admf_ray.launch import main
@@ -385,7 +386,7 @@ def test_selfcheck_tells_what_the_functions_of_an_entry_raise(elsewhere: Path, c
 
 def test_selfcheck_of_the_platform_holds(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["+experiment=selfcheck"]) == 0
-    entries = len([*INDICATORS, *STRATEGIES, *SIZINGS])
+    entries = len([*INDICATORS, *CLASSIFIERS, *STRATEGIES, *SIZINGS])
     assert f"{entries} entries, 0 broken checks" in capsys.readouterr().out
 
 

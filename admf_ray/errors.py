@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "EventError",
     "IsolationViolation",
+    "LookaheadError",
     "ReproductionError",
 ]
 
@@ -82,6 +83,10 @@ class IsolationViolation(AdmfError):  # noqa: N818  (the name that the design gi
     """
 
     container_id: str | None = None
+
+
+class LookaheadError(AdmfError):
+    """A strategy asks for a bar that is not known yet."""
 
 
 class ReproductionError(AdmfError):

@@ -1,9 +1,9 @@
-"""The decorators by which functions become strategies, indicators and sizing rules."""
+"""The decorators by which functions and classes become strategies, indicators and sizing rules."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from admf_ray.core.kernels import INDICATOR, SIZING, STRATEGY, compiled
 from admf_ray.core.parameters import Parameter
@@ -20,6 +20,7 @@ _RULE = ("target", "size", "close", "equity")
 
 Bars = int | Callable[[tuple[float, ...]], int]
 Kernel = Callable[..., Any]
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Offer = tuple[Registry[Any], Any]
 """A registry and an entry for it."""
 
@@ -46,52 +47,93 @@ def _offer(registry: Registry[Any], entry: Any) -> None:
 
 def strategy(
     *,
-    inputs: Sequence[str],
+    name: str | None = None,
+    inputs: Sequence[str] | None = None,
     parameters: Sequence[Parameter] = (),
-    warm_up: Bars,
+    warm_up: Bars | None = None,
     convergence: Bars | None = None,
     state_size: Bars = 0,
     constraints: Sequence[str] = (),
+    scope: Literal["symbol", "panel"] = "symbol",
+    symbols: int | None = None,
     source: str = "plugin",
-) -> Callable[[Kernel], Kernel]:
-    """Compile a function and register it as a strategy of its name; see `admf_ray.strategies.Strategy`.
+) -> Callable[[Decorated], Decorated]:
+    """Register a kernel, a function of the view or a class with ``on_bar`` as a strategy.
 
     Parameters
     ----------
+    name : str, optional
+        That of the function or class by default.
     inputs : sequence of str
-        Indicator keys, one for each slot of ``rows``: ``("close", "sma(close,{period})")``.
+        Indicator keys, one for each slot of ``rows``: ``("close", "sma(close,{period})")``. In Python none by default.
     parameters : sequence of Parameter
         In the order in which ``params`` holds them.
     warm_up, convergence, state_size : int or callable of (parameters) -> int
-        Numbers, or functions of the parameters; convergence is the warm-up unless said.
+        Numbers, or functions of the parameters; convergence is the warm-up unless said. In Python the warm-up is 0 by
+        default, and there is no other state than what an instance keeps.
     constraints : sequence of str
+    scope : {"symbol", "panel"}
+        Whether each symbol is decided by itself.
+    symbols : int, optional
+        How many symbols the scope "panel" decides together; any number by default.
     source : str
 
     Returns
     -------
     callable
-        Decorates ``f(matrix, rows, session, params, state, start, stop, out)``.
+        Decorates ``f(matrix, rows, session, params, state, start, stop, out)``, which it compiles, or, of which it
+        gives back the same, ``f(view)`` or a class with ``on_bar(view)``: see `admf_ray.strategies.python`.
+
+    Raises
+    ------
+    ConfigError
+        Where it decorates anything else, or a kernel whose inputs and warm-up are not given.
     """
 
-    def register(function: Kernel) -> Kernel:
-        kernel = _compiled(function, STRATEGY, _STAGE, "strategy")
+    def register(decorated: Decorated) -> Decorated:
+        is_kernel = _is_kernel(decorated)
+        called = name or decorated.__name__
+        if is_kernel and (inputs is None or warm_up is None):
+            raise ConfigError(f"kernel '{called}': inputs and warm_up are needed; allowed: both, or f(view)")
+        if not is_kernel and state_size != 0:
+            raise ConfigError(f"'{called}': state_size is for kernels; allowed: state that an instance keeps")
+        bars = 0 if warm_up is None else warm_up
+        code: Any = _compiled(decorated, STRATEGY, _STAGE, "strategy") if is_kernel else decorated
         _offer(
             STRATEGIES,
             Strategy(
-                name=function.__name__,
+                name=called,
                 parameters=tuple(parameters),
-                inputs=_texts("inputs", inputs),
-                kernel=kernel,
+                inputs=_texts("inputs", () if inputs is None else inputs),
+                kernel=code if is_kernel else None,
+                python=None if is_kernel else code,
                 constraints=_texts("constraints", constraints),
                 state_size=_bars("state_size", state_size, parameters),
-                warm_up=_bars("warm_up", warm_up, parameters),
-                convergence=_bars("convergence", warm_up if convergence is None else convergence, parameters),
+                warm_up=_bars("warm_up", bars, parameters),
+                convergence=_bars("convergence", bars if convergence is None else convergence, parameters),
+                scope=scope,
+                symbols=symbols,
                 source=source,
             ),
         )
-        return kernel
+        return cast(Decorated, code)
 
     return register
+
+
+def _is_kernel(decorated: Any) -> bool:
+    """Say whether a function has the arguments of a kernel; refuse what is no strategy of any kind."""
+    if inspect.isclass(decorated):
+        return False
+    allowed = f"allowed: f({', '.join(_STAGE)}), f(view), or a class with on_bar(view)"
+    if not inspect.isfunction(decorated):
+        raise ConfigError(f"strategy {decorated!r} is neither function nor class; {allowed}")
+    given = list(inspect.signature(decorated).parameters)
+    if len(given) not in {1, len(_STAGE)}:
+        raise ConfigError(
+            f"strategy '{decorated.__name__}' takes {len(given)} arguments ({', '.join(given)}); {allowed}"
+        )
+    return len(given) > 1
 
 
 def indicator(
@@ -108,7 +150,8 @@ def indicator(
 ) -> Callable[[Kernel], Kernel]:
     """Compile a function and register it as an indicator of its name; see `admf_ray.indicators.Indicator`.
 
-    Parameters as in `strategy`; ``inputs`` names the sources, ``outputs`` is one of the function's name unless said.
+    Parameters as of kernels in `strategy`; ``inputs`` names the sources, ``outputs`` is one of the function's name
+    unless said.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import inspect
 import os
 import re
 import sys
@@ -118,12 +119,15 @@ def _load(plugin: Plugin) -> tuple[Registered, ...]:
     if not offers:
         raise ConfigError(
             f"plugins: {plugin.origin} registers nothing; allowed: functions decorated with strategy, indicator or "
-            "sizing of admf_ray.plugins"
+            "sizing of admf_ray.plugins, or classes with strategy"
         )
-    return tuple(
-        (registry, entry, f"{plugin.origin}:{entry.kernel.py_func.__code__.co_firstlineno}")
-        for registry, entry in offers
-    )
+    return tuple((registry, entry, f"{plugin.origin}:{_first_line_of(entry)}") for registry, entry in offers)
+
+
+def _first_line_of(entry: Any) -> int:
+    """Give the line at which the code of an entry begins, decorators included."""
+    is_python = isinstance(entry, Strategy) and entry.is_python
+    return inspect.getsourcelines(entry.python if is_python else entry.kernel.py_func)[1]
 
 
 def _import(path: Path, name: str) -> None:

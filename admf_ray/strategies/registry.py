@@ -12,6 +12,7 @@ from admf_ray.core.kernels import STRATEGY, check_kernel
 from admf_ray.core.parameters import Parameter, check_inputs, check_names, complete
 from admf_ray.core.registry import Registry
 from admf_ray.errors import ConfigError
+from admf_ray.strategies.python import PythonStage, check_python
 from admf_ray.strategies.stage import KernelStage, Stage
 
 __all__ = ["STRATEGIES", "Strategy"]
@@ -28,12 +29,15 @@ class Strategy:
         In the order in which the kernel gets them.
     inputs : tuple of str
         One indicator key for each slot of the kernel's ``rows``, with parameters in braces: ``sma(close,{fast})``.
-    kernel : compiled function
+    kernel : compiled function or None
         Of the signature `admf_ray.core.kernels.STRATEGY`; writes targets in [-1, +1], NaN before it knows.
+    python : class, callable or None
+        In place of a kernel: a class with ``on_bar(view)``, or a function of the view; see
+        `admf_ray.strategies.python`.
     constraints : tuple of str
         Expressions that the parameters must obey; see `admf_ray.core.parameters.satisfied`.
     state_size : callable of (parameters) -> int
-        Floats that the kernel keeps for each symbol from call to call, those of a symbol together; they start as 0.
+        Floats that a kernel keeps for each symbol from call to call, those of a symbol together; they start as 0.
     warm_up : callable of (parameters) -> int
         Bars before the first target.
     convergence : callable of (parameters) -> int
@@ -49,7 +53,8 @@ class Strategy:
     name: str
     parameters: tuple[Parameter, ...]
     inputs: tuple[str, ...]
-    kernel: Any
+    kernel: Any = None
+    python: Callable[..., Any] | None = None
     constraints: tuple[str, ...] = ()
     state_size: Callable[[tuple[float, ...]], int] = lambda params: 0
     warm_up: Callable[[tuple[float, ...]], int]
@@ -59,18 +64,26 @@ class Strategy:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a kernel of another signature, parameters of one name, inputs of others, and a panel that is none."""
-        check_kernel(self.kernel, STRATEGY, self.name)
+        """Refuse code of another signature, parameters of one name, inputs of others, and a panel that is none."""
+        if (self.kernel is None) == (self.python is None):
+            given = "both" if self.is_python else "neither"
+            raise ConfigError(f"'{self.name}' has {given} of kernel and python; allowed: one of the two")
         check_names(self.parameters, self.name)
         check_inputs(self.inputs, self.parameters, self.name)
+        if self.is_python:
+            check_python(self.python, self.parameters, self.name)
+        else:
+            check_kernel(self.kernel, STRATEGY, self.name)
+        if self.scope not in {"symbol", "panel"}:
+            raise ConfigError(f"'{self.name}': scope is '{self.scope}'; allowed: symbol, panel")
         if self.symbols is not None and (self.scope != "panel" or self.symbols < 1):
             raise ConfigError(f"'{self.name}': symbols={self.symbols}; allowed: from 1 on, of scope panel")
         self.complete({}, f"defaults of '{self.name}'")
 
     @property
     def is_python(self) -> bool:
-        """Whether it has no kernel."""
-        return self.kernel is None
+        """Whether it is called bar by bar, as it has no kernel."""
+        return self.python is not None
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -118,7 +131,21 @@ class Strategy:
         rows : int64 array, shape [symbol, slot]
         params : float64 array, shape [parameter]
         """
-        state_size = len(bars.symbols) * self.state_size(tuple(params.tolist()))
+        values = tuple(params.tolist())
+        if self.python is not None:
+            return PythonStage(
+                name=self.name,
+                python=self.python,
+                parameters=self.parameters,
+                inputs=self.inputs,
+                scope=self.scope,
+                warm_up=self.warm_up(values),
+                bars=bars,
+                matrix=matrix,
+                rows=rows,
+                params=params,
+            )
+        state_size = len(bars.symbols) * self.state_size(values)
         return KernelStage(self.kernel, (matrix, rows, bars.session, params), state_size)
 
     def begins(self, bars: Bars) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from admf_ray.indicators import INDICATORS
 from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
 from admf_ray.testing import kernels
-from admf_ray.testing.kernels import BARS, kernel_run, random_rows
+from admf_ray.testing.runs import BARS, kernel_run, random_rows
 
 
 @st.composite

@@ -22,7 +22,7 @@ def run(settings: Settings, console: Console) -> int:  # noqa: ARG001  (every co
     """List every registered part, family by family: its name, what it takes and gives, and where it is from."""
     lines = ["strategies"]
     for strategy in STRATEGIES:
-        lines += [f"  {strategy.name}: {_bounds(strategy.parameters)}; reads {', '.join(strategy.inputs)}"]
+        lines += [f"  {strategy.name}: {_bounds(strategy.parameters)}; reads {', '.join(strategy.inputs) or 'bars'}"]
         lines += [f"      {strategy.source}"]
     lines.append("classifiers")
     for classifier in CLASSIFIERS:

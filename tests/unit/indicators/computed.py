@@ -7,7 +7,7 @@ import numpy as np
 
 from admf_ray.core.bars import Bars
 from admf_ray.indicators import INDICATORS, Key, compute_hub
-from admf_ray.testing.kernels import random_rows
+from admf_ray.testing.runs import random_rows
 
 NAN = math.nan
 

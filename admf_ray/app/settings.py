@@ -208,6 +208,7 @@ class Settings(Section):
     runs: tuple[Path, ...] = ()
     print: Literal["containers"] | None = None
     category: Literal["kernels", "isolation"] | None = None
+    protocol: str | None = None
     instruments: Mapping[str, InstrumentSettings] = {}
     dataset: Dataset | None = None
     span: SpanSettings = SpanSettings()

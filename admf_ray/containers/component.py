@@ -7,7 +7,16 @@ from admf_ray.containers.lifecycle import Lifecycle, State
 from admf_ray.containers.spec import ComponentSpec
 from admf_ray.events import EventBus
 
-__all__ = ["Component", "Disposing", "Initializing", "Resettable", "Starting", "Stopping"]
+__all__ = [
+    "PROTOCOLS",
+    "Component",
+    "Disposing",
+    "Initializing",
+    "Resettable",
+    "Starting",
+    "Stopping",
+    "protocols_of",
+]
 
 
 @runtime_checkable
@@ -48,6 +57,30 @@ class Disposing(Protocol):
 
     def dispose(self) -> object:
         """Let it go; its dependencies still hold theirs."""
+
+
+PROTOCOLS: tuple[type, ...] = (Initializing, Starting, Stopping, Resettable, Disposing)
+"""What a component may take part in, in the order of its life."""
+
+
+def protocols_of(kind: type) -> tuple[type, ...]:
+    """Give the protocols that a class implements, in the order of `PROTOCOLS`.
+
+    Examples
+    --------
+    >>> class Positions:
+    ...     def reset(self):
+    ...         self.held = {}
+    >>> protocols_of(Positions)
+    (<class 'admf_ray.containers.component.Resettable'>,)
+    """
+    return tuple(protocol for protocol in PROTOCOLS if callable(getattr(kind, _action(protocol), None)))
+
+
+def _action(protocol: type) -> str:
+    """Give the name of the one method of a protocol."""
+    (name,) = (name for name in vars(protocol) if not name.startswith("_"))
+    return name
 
 
 class Component:
@@ -92,8 +125,7 @@ class Component:
     def takes_part(self, protocol: type) -> bool:
         """Say whether its value implements one of the protocols of this module."""
         # An attribute of that name is not enough: a range has a start and a stop.
-        (name,) = (name for name in vars(protocol) if not name.startswith("_"))
-        return isinstance(self.value, protocol) and callable(getattr(self.value, name))
+        return isinstance(self.value, protocol) and callable(getattr(self.value, _action(protocol)))
 
     def initialize(self, bus: EventBus) -> None:
         """Let it subscribe."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from admf_ray.containers import ComponentSpec, ContainerSpec, ScopedContainer
+from admf_ray.containers import SERVICES_OF, ComponentSpec, ContainerSpec, ScopedContainer
 from admf_ray.engine.account_state import AccountState
 from admf_ray.engine.components import Execution, PortfolioBook, Risk
 from admf_ray.engine.composition import Composition
@@ -163,9 +163,15 @@ class Market:
     ----------
     container : ScopedContainer
         Of a spec that `container_spec` gave.
+
+    Attributes
+    ----------
+    container : ScopedContainer
+    books : dict of str to Book
     """
 
     def __init__(self, container: ScopedContainer) -> None:
+        self.container = container
         nested = container.children
         self.books = (
             {child.container_id.rpartition(".")[2]: Book(child.family()) for child in nested}
@@ -230,7 +236,8 @@ def open_market(
         See `container_spec`.
     """
     name = container_id or f"backtest_{next(_NUMBERS)}"
-    with ScopedContainer(container_spec(books, streams), name, errors="raise", observe=observe) as container:
+    spec = container_spec(books, streams)
+    with ScopedContainer(spec, name, errors="raise", policy=SERVICES_OF, observe=observe) as container:
         yield Market(container)
 
 

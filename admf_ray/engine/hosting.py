@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.containers import ContainerPool, ScopedContainer
+from admf_ray.containers import SERVICES_OF, ContainerPool, ScopedContainer
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import BOOK, Market, container_spec
 from admf_ray.engine.sweep import setup_of
@@ -25,7 +25,7 @@ def pool_of(composition: Composition) -> ContainerPool:
     if names not in _POOLS:
         spec = container_spec({BOOK: composition})
         _POOLS[names] = ContainerPool(
-            lambda container_id: ScopedContainer(spec, container_id, errors="raise"),
+            lambda container_id: ScopedContainer(spec, container_id, errors="raise", policy=SERVICES_OF),
             1,
             name=f"host-{os.getpid()}-{len(_POOLS) + 1}",
         )

@@ -1,10 +1,11 @@
-"""The decorators by which functions and classes become strategies, indicators and sizing rules."""
+"""The decorators by which functions and classes become strategies, indicators, sizing rules and components."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, cast
 
+from admf_ray.containers import COMPONENTS, component_kind
 from admf_ray.core.kernels import INDICATOR, SIZING, STRATEGY, compiled
 from admf_ray.core.parameters import Parameter
 from admf_ray.core.registry import Registry
@@ -13,7 +14,7 @@ from admf_ray.indicators import INDICATORS, Indicator
 from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
 
-__all__ = ["Offer", "collecting", "indicator", "sizing", "strategy"]
+__all__ = ["Offer", "collecting", "component", "indicator", "sizing", "strategy"]
 
 _STAGE = ("matrix", "rows", "session", "params", "state", "start", "stop", "out")
 _RULE = ("target", "size", "close", "equity")
@@ -21,6 +22,7 @@ _RULE = ("target", "size", "close", "equity")
 Bars = int | Callable[[tuple[float, ...]], int]
 Kernel = Callable[..., Any]
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Factory = TypeVar("Factory", bound=Callable[..., Any])
 Offer = tuple[Registry[Any], Any]
 """A registry and an entry for it."""
 
@@ -213,3 +215,24 @@ def _bars(what: str, count: Bars, parameters: Sequence[Parameter]) -> Callable[[
     if not isinstance(bars, int) or bars < 0:
         raise ConfigError(f"{what} is {bars!r}; allowed: a whole number from 0 on, or a function that gives one")
     return function
+
+
+def component(name: str | None = None) -> Callable[[Factory], Factory]:
+    """Register a class, or a function that makes a component, as one; see `admf_ray.containers.ComponentKind`.
+
+    Parameters
+    ----------
+    name : str, optional
+        By which specs name it; that of the class in snake case.
+
+    Returns
+    -------
+    callable
+        Gives the class as it is.
+    """
+
+    def register(factory: Factory) -> Factory:
+        _offer(COMPONENTS, component_kind(factory, name))
+        return factory
+
+    return register

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from admf_ray.containers import ComponentKind
 from admf_ray.core.registry import Registry
 from admf_ray.errors import AdmfError, ConfigError, first_line
 from admf_ray.fingerprint import cache_directory
@@ -46,7 +47,7 @@ def active_plugins() -> tuple[Plugin, ...]:
 
 
 def active_entries() -> list[Any]:
-    """Give what they registered: strategies, indicators, sizings."""
+    """Give what they registered: strategies, indicators, sizings, components."""
     return [entry for _, entry, _ in _active.entries]
 
 
@@ -118,16 +119,22 @@ def _load(plugin: Plugin) -> tuple[Registered, ...]:
         raise ConfigError(f"plugins: {plugin.origin}:{_line(error, path)}: {_reason(error)}") from None
     if not offers:
         raise ConfigError(
-            f"plugins: {plugin.origin} registers nothing; allowed: functions decorated with strategy, indicator or "
-            "sizing of admf_ray.plugins, or classes with strategy"
+            f"plugins: {plugin.origin} registers nothing; allowed: what is decorated with strategy, indicator, "
+            "sizing or component of admf_ray.plugins"
         )
-    return tuple((registry, entry, f"{plugin.origin}:{_first_line_of(entry)}") for registry, entry in offers)
+    return tuple((registry, entry, f"{plugin.origin}:{_declared_at(entry)}") for registry, entry in offers)
 
 
-def _first_line_of(entry: Any) -> int:
+def _declared_at(entry: Any) -> int:
     """Give the line at which the code of an entry begins, decorators included."""
-    is_python = isinstance(entry, Strategy) and entry.is_python
-    return inspect.getsourcelines(entry.python if is_python else entry.kernel.py_func)[1]
+    code: Any
+    if isinstance(entry, ComponentKind):
+        code = entry.factory
+    elif isinstance(entry, Strategy) and entry.is_python:
+        code = entry.python
+    else:
+        code = entry.kernel.py_func
+    return inspect.getsourcelines(code)[1]
 
 
 def _import(path: Path, name: str) -> None:

@@ -1,1 +1,1 @@
-"""Conformance checks for registered kernels: the platform's own tests and ``+experiment=selfcheck`` run the same."""
+"""Conformance checks for kernels, containers and components, which the platform's own tests run as well."""

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from admf_ray.app.settings import Settings
 from admf_ray.classifiers import CLASSIFIERS
+from admf_ray.containers import ComponentKind
 from admf_ray.errors import first_line
 from admf_ray.indicators import INDICATORS
 from admf_ray.logs import log_record
@@ -34,7 +35,8 @@ def run(settings: Settings, console: Console) -> int:
 
 def _kernels(settings: Settings, console: Console) -> list[str]:
     """Check what the plugins register, or everything where there are none; give what is broken, a line each."""
-    entries = active_entries() if settings.plugins else [*INDICATORS, *CLASSIFIERS, *STRATEGIES, *SIZINGS]
+    registered = active_entries() if settings.plugins else [*INDICATORS, *CLASSIFIERS, *STRATEGIES, *SIZINGS]
+    entries = [entry for entry in registered if not isinstance(entry, ComponentKind)]
     table = Table("family", "name", *CHECKS, box=SIMPLE_HEAD)
     broken = []
     for entry in entries:

@@ -219,7 +219,10 @@ BROKEN = {
         r"mine.py:8: the kernel does not compile: ",
     ),
     "inputs": (MOMENTUM.replace('("close",)', '("sma(close,{n})",)'), r"mine.py:\d+: inputs of 'momentum': no param"),
-    "nothing": ("x = 1\n", r"mine.py registers nothing; allowed: functions decorated with strategy, indicator or"),
+    "nothing": (
+        "x = 1\n",
+        r"mine.py registers nothing; allowed: what is decorated with strategy, indicator, sizing or",
+    ),
     "name of ours": (
         MOMENTUM.replace("momentum", "sma_cross"),
         r"named 'sma_cross': .*mine.py:\d+ and admf_ray itself",

@@ -72,18 +72,8 @@ def test_a_spec_of_a_kind_gets_what_has_the_names_of_its_parameters() -> None:
 
 
 def test_the_engine_s_components_are_found_by_name() -> None:
-    engine = {"feed", "hub", "classifier_runner", "strategy_runner", "ensemble_runner", "risk", "execution", "portfolio"}
-    assert set(COMPONENTS.names()) >= {*engine, "account"}
-        "feed",
-        "hub",
-        "classifier_runner",
-        "strategy_runner",
-        "ensemble_runner",
-        "risk",
-        "execution",
-        "portfolio",
-        "account",
-    }
+    runners = {"classifier_runner", "strategy_runner", "ensemble_runner"}
+    assert set(COMPONENTS.names()) >= {"feed", "hub", *runners, "risk", "execution", "portfolio", "account"}
     for spec in container_spec({BOOK: Composition.of(STRATEGIES["sma_cross"])}, streams=True).components:
         assert COMPONENTS[spec.name].factory is spec.factory
 

@@ -16,7 +16,16 @@ from admf_ray.ensembles import ENSEMBLES
 from admf_ray.errors import ConfigError
 from admf_ray.strategies import Stage
 
-__all__ = ["ClassifierStage", "Route", "Setup", "Wanted", "wanted_targets"]
+__all__ = [
+    "ClassifierStage",
+    "Route",
+    "Setup",
+    "Wanted",
+    "combined",
+    "spoken_targets",
+    "wanted_targets",
+    "watched_regimes",
+]
 
 _UNKNOWN = 1
 """Places before label 0 in tables by label."""
@@ -195,36 +204,63 @@ class ClassifierStage:
 
 def wanted_targets(setup: Setup, stop: int) -> Wanted:
     """Give what a candidate wants at the bars ``[0, stop)``."""
-    composition, symbols = setup.composition, len(setup.bars.symbols)
-    regimes = np.empty((len(composition.watches), stop), dtype=np.int64)
+    return combined(setup, spoken_targets(setup, stop), watched_regimes(setup, stop))
+
+
+def watched_regimes(setup: Setup, stop: int) -> npt.NDArray[np.int64]:
+    """Give the labels of a candidate's watches at the bars ``[0, stop)``, shape [watch, bar]."""
+    regimes = np.empty((len(setup.composition.watches), stop), dtype=np.int64)
     for w in range(len(regimes)):
         stage = setup.classifier(w)
         stage.advance(0, stop)
         regimes[w] = stage.out[0, :stop]
+    return regimes
+
+
+def spoken_targets(setup: Setup, stop: int) -> npt.NDArray[np.float64]:
+    """Give what each of a candidate's voices says at the bars ``[0, stop)``, whatever the regime.
+
+    Returns
+    -------
+    float64 array, shape [voice, symbol, bar]
+    """
+    composition = setup.composition
     begins = composition.begins(setup.bars)
-    spoken: list[list[npt.NDArray[np.float64]]] = [[] for _ in composition.members]
+    spoken = np.empty((len(composition.voices), len(setup.bars.symbols), stop))
     for v, voice in enumerate(composition.voices):
-        targets = np.empty((symbols, stop))
-        setup.stage(v).advance(0, stop, targets)
-        withhold(targets, begins[voice.member])
-        spoken[voice.member].append(targets)
-    found = [_routed(setup.route(m), voices, regimes) for m, voices in enumerate(spoken)]
+        setup.stage(v).advance(0, stop, spoken[v])
+        withhold(spoken[v], begins[voice.member])
+    return spoken
+
+
+def combined(setup: Setup, spoken: npt.NDArray[np.float64], regimes: npt.NDArray[np.int64]) -> Wanted:
+    """Make one target of what voices say in these regimes.
+
+    Parameters
+    ----------
+    setup : Setup
+    spoken : float64 array, shape [voice, symbol, bar]
+    regimes : int64 array, shape [watch, bar]
+    """
+    composition = setup.composition
+    own = [
+        [v for v, voice in enumerate(composition.voices) if voice.member == m] for m in range(len(composition.members))
+    ]
+    found = [_routed(setup.route(m), spoken[voices[0] : voices[-1] + 1], regimes) for m, voices in enumerate(own)]
     if composition.ensemble is None:
         return Wanted(found[0], regimes, None)
-    targets, shares = np.empty((symbols, stop)), np.empty((len(found), symbols, stop))
+    targets, shares = np.empty(found[0].shape), np.empty((len(found), *found[0].shape))
     weights = np.array(composition.weights)
-    ENSEMBLES[composition.ensemble].kernel(np.stack(found), weights, 0, stop, shares, targets)
+    ENSEMBLES[composition.ensemble].kernel(np.stack(found), weights, 0, spoken.shape[2], shares, targets)
     return Wanted(targets, regimes, shares)
 
 
-def _routed(
-    route: Route, voices: list[npt.NDArray[np.float64]], regimes: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def _routed(route: Route, voices: npt.NDArray[np.float64], regimes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Take at each bar what the voice of its regime says, 0 where the member does not trade."""
     targets = voices[0]
     if len(voices) > 1:
         chosen = route.voices[regimes[0] + _UNKNOWN]
-        targets = np.ascontiguousarray(np.stack(voices)[chosen, :, np.arange(len(chosen))].T)
+        targets = np.ascontiguousarray(voices[chosen, :, np.arange(len(chosen))].T)
     for watch, allowed in route.trades:
-        targets[:, ~allowed[regimes[watch] + _UNKNOWN]] = 0.0
+        targets = np.asarray(np.where(allowed[regimes[watch] + _UNKNOWN], targets, 0.0))
     return targets

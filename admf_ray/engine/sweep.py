@@ -12,7 +12,7 @@ from admf_ray.core.bars import FIELDS
 from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, HOLDING, LIMIT, RULES
 from admf_ray.engine.composition import Composition, fits_of
-from admf_ray.engine.setup import Setup, wanted_targets
+from admf_ray.engine.setup import Setup, combined, spoken_targets, watched_regimes
 from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
 from admf_ray.plugins import activate
@@ -270,11 +270,19 @@ def _run_composed(
     rows = np.arange(targets, len(matrix)).reshape(1, symbols, 1)
     out = np.empty((len(params), len(spans), len(METRICS)))
     nothing = np.empty((1, 0))
+    # Fitted classifiers see each span with numbers of its own; else what is wanted is the same for all of them.
+    parts = [slice(w, w + 1) for w in range(len(spans))] if composition.is_fitted else [slice(None)]
+    # What regimes there are depends on the parameters of the classifiers only.
+    first = composition.watched(0)[1].start if composition.watches else params.shape[1]
+    known: dict[tuple[int, bytes], npt.NDArray[np.int64]] = {}
     for c, candidate in enumerate(params):
-        # Fitted classifiers see each span with numbers of its own; else what is wanted is the same for all of them.
-        parts = [slice(w, w + 1) for w in range(len(spans))] if composition.is_fitted else [slice(None)]
+        spoken = spoken_targets(setup_of(candidate, wanted[c], 0, bundle), stop)
         for part in parts:
-            setup = setup_of(candidate, wanted[c], part.start or 0, bundle)
-            matrix[targets:, :stop] = wanted_targets(setup, stop).targets
+            span = part.start or 0
+            setup = setup_of(candidate, wanted[c], span, bundle)
+            key = span, candidate[first:].tobytes()
+            if key not in known:
+                known[key] = watched_regimes(setup, stop)
+            matrix[targets:, :stop] = combined(setup, spoken, known[key]).targets
             _swept(replayed, nothing, rows, (matrix, flat), spans[part], 0, out[c : c + 1, part], bundle)
     return out

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return execute(settings, Console(quiet=True))
         return execute(settings, _console())
     except AdmfError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

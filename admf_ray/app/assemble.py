@@ -79,7 +79,10 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     isolated = settings.hub.mode == "isolated"
     if isolated and (engine == "event_driven" or not composition.is_plain):
         raise ConfigError("hub.mode: isolated measures one strategy on engine=compiled; allowed: hub=shared")
-    return replace(search, isolated=isolated, engine=engine, fit=_fit_span(settings, bars, composition, searched))
+    if settings.engine.streams and engine == "compiled":
+        raise ConfigError("engine.streams: containers stream the hub; allowed: engine=event_driven, or false")
+    fit = _fit_span(settings, bars, composition, searched)
+    return replace(search, isolated=isolated, engine=engine, streams=settings.engine.streams, fit=fit)
 
 
 def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched: bool) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from admf_ray.app.composition_settings import MemberSettings, WatchSettings
+from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.core.registry import unknown_name
@@ -97,9 +98,22 @@ def _prefixed(
 
 
 def book_settings(settings: Settings) -> dict[str, Settings]:
-    """Give the settings of each book: those of all, with what the book has of its own."""
+    """Give the settings of each book: those of all, with what the book has of its own.
+
+    Raises
+    ------
+    ConfigError
+        Names the book and the option.
+    """
     plain = settings.plain() | {"books": {}}
-    return {name: Settings.model_validate(_merged(plain, own)) for name, own in settings.books.items()}
+    return {name: _book(name, _merged(plain, own)) for name, own in settings.books.items()}
+
+
+def _book(name: str, values: Mapping[str, Any]) -> Settings:
+    try:
+        return parse_settings(values)
+    except ConfigError as error:
+        raise ConfigError("\n".join(f"books.{name}.{line}" for line in str(error).splitlines())) from None
 
 
 def _merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

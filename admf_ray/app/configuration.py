@@ -64,7 +64,9 @@ def experiments() -> dict[str, str]:
 
 def experiment_lines() -> str:
     """List the experiments there are, a line each."""
-    return "\n".join(f"  {name:<14}{line}" for name, line in experiments().items())
+    known = experiments()
+    width = max(map(len, known)) + 2
+    return "\n".join(f"  {name:<{width}}{line}" for name, line in known.items())
 
 
 def compose_settings(overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config") -> Settings:

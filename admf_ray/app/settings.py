@@ -175,6 +175,7 @@ class EngineSettings(Section):
     """``engine``: what simulates candidates; never enters a result."""
 
     kind: Literal["compiled", "event_driven"] = "compiled"
+    streams: bool = False
 
 
 class LoggingSettings(Section):

@@ -257,10 +257,10 @@ def combined(setup: Setup, spoken: npt.NDArray[np.float64], regimes: npt.NDArray
 
 def _routed(route: Route, voices: npt.NDArray[np.float64], regimes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Take at each bar what the voice of its regime says, 0 where the member does not trade."""
-    targets = voices[0]
+    targets: npt.NDArray[np.float64] = voices[0]
     if len(voices) > 1:
         chosen = route.voices[regimes[0] + _UNKNOWN]
         targets = np.ascontiguousarray(voices[chosen, :, np.arange(len(chosen))].T)
     for watch, allowed in route.trades:
-        targets = np.asarray(np.where(allowed[regimes[watch] + _UNKNOWN], targets, 0.0))
+        targets = np.where(allowed[regimes[watch] + _UNKNOWN], targets, 0.0)
     return targets

@@ -87,7 +87,7 @@ CONTRACTS: tuple[Contract, ...] = (
     ),
     Contract(
         "execution",
-        "root",
+        "risk and portfolio",
         (EventType.ORDER, EventType.BAR),
         (EventType.FILL, EventType.ORDER_REJECTED),
         "Fills orders at the prices of bars, costs included.",

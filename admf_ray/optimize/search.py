@@ -60,6 +60,8 @@ class Search:
         Whether hosts compute the series of each candidate by themselves; results are the same.
     engine : {"compiled", "event_driven"}
         What simulates; results are the same.
+    streams : bool
+        Whether containers compute the hub bar by bar instead of reading it; results are the same.
     fit : tuple of int, or None
         Bars ``[start, stop)`` on which classifiers are fitted, for every span; None: each span on itself, or on the
         train span of its window.
@@ -74,6 +76,7 @@ class Search:
     plan: Plan
     isolated: bool = False
     engine: Literal["compiled", "event_driven"] = "compiled"
+    streams: bool = False
     fit: tuple[int, int] | None = None
 
     @property
@@ -168,8 +171,11 @@ class Search:
         ContractError
             Where the ledger does not add up; see `admf_ray.portfolio.audit`.
         """
-        run = run_segment if self.engine == "compiled" else run_segment_in_container
-        found = run(self.setup(hub, candidate, fit), start, stop)
+        setup = self.setup(hub, candidate, fit)
+        if self.engine == "compiled":
+            found = run_segment(setup, start, stop)
+        else:
+            found = run_segment_in_container(setup, start, stop, hub=hub if self.streams else None)
         self.check(found, f"candidate {candidate} over bars {start} to {stop}")
         return found
 

@@ -20,7 +20,7 @@ compiled in every process: what they are made of is never older than the run.
 """
 
 from admf_ray.core.parameters import Parameter
-from admf_ray.plugins.decorators import component, indicator, sizing, strategy
+from admf_ray.plugins.decorators import classifier, component, indicator, sizing, strategy
 from admf_ray.plugins.loading import activate, active_entries, active_plugins
 from admf_ray.plugins.source import ENTRY_POINTS, Plugin, find_plugins, plugin_file
 from admf_ray.strategies.view import PanelView, Past, View
@@ -35,6 +35,7 @@ __all__ = [
     "activate",
     "active_entries",
     "active_plugins",
+    "classifier",
     "component",
     "find_plugins",
     "indicator",

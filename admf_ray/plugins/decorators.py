@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, cast
 
+from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.containers import COMPONENTS, component_kind
-from admf_ray.core.kernels import INDICATOR, SIZING, STRATEGY, compiled
+from admf_ray.core.kernels import CLASSIFIER, INDICATOR, SIZING, STRATEGY, compiled
 from admf_ray.core.parameters import Parameter
 from admf_ray.core.registry import Registry
 from admf_ray.errors import ConfigError
@@ -14,7 +15,7 @@ from admf_ray.indicators import INDICATORS, Indicator
 from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
 
-__all__ = ["Offer", "collecting", "component", "indicator", "sizing", "strategy"]
+__all__ = ["Offer", "classifier", "collecting", "component", "indicator", "sizing", "strategy"]
 
 _STAGE = ("matrix", "rows", "session", "params", "state", "start", "stop", "out")
 _RULE = ("target", "size", "close", "equity")
@@ -215,6 +216,50 @@ def _bars(what: str, count: Bars, parameters: Sequence[Parameter]) -> Callable[[
     if not isinstance(bars, int) or bars < 0:
         raise ConfigError(f"{what} is {bars!r}; allowed: a whole number from 0 on, or a function that gives one")
     return function
+
+
+def classifier(
+    *,
+    labels: Sequence[str],
+    inputs: Sequence[str],
+    parameters: Sequence[Parameter] = (),
+    warm_up: Bars,
+    convergence: Bars | None = None,
+    state_size: Bars = 0,
+    constraints: Sequence[str] = (),
+    source: str = "plugin",
+) -> Callable[[Kernel], Kernel]:
+    """Compile a function and register it as a classifier of its name; see `admf_ray.classifiers.Classifier`.
+
+    Parameters as in `strategy`; ``labels`` names the regimes 0, 1, ...
+
+    Returns
+    -------
+    callable
+        Decorates ``f(matrix, rows, session, params, state, start, stop, out)``; row 0 of ``out`` takes the labels.
+    """
+
+    def register(function: Kernel) -> Kernel:
+        kernel = _compiled(function, CLASSIFIER, _STAGE, "classifier")
+        names = _texts("labels", labels)
+        _offer(
+            CLASSIFIERS,
+            Classifier(
+                name=function.__name__,
+                parameters=tuple(parameters),
+                inputs=_texts("inputs", inputs),
+                kernel=kernel,
+                labels=lambda params: names,
+                constraints=_texts("constraints", constraints),
+                state_size=_bars("state_size", state_size, parameters),
+                warm_up=_bars("warm_up", warm_up, parameters),
+                convergence=_bars("convergence", warm_up if convergence is None else convergence, parameters),
+                source=source,
+            ),
+        )
+        return kernel
+
+    return register
 
 
 def component(name: str | None = None) -> Callable[[Factory], Factory]:

@@ -34,12 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "mine" / "experiment" / "short.yaml").write_text(text)
         elif "def momentum(" in text:
             (folder / "momentum.py").write_text(text)
+        elif "class Trail" in text:
+            (folder / "trail.py").write_text(text)
     return folder
 
 
 def test_there_is_something_to_run() -> None:
     assert len(COMMANDS) >= 15
-    assert [language for language, _ in BLOCKS] == ["yaml", "python", "python", "python"]
+    assert [language for language, _ in BLOCKS] == ["yaml", "python", "python", "python", "python"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "--config-dir mine +experiment=short"])

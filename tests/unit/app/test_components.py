@@ -71,7 +71,7 @@ def test_one_family_is_listed_alone(elsewhere, capsys: pytest.CaptureFixture[str
 def test_components_are_listed_with_what_they_take_and_do(elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["+experiment=components", "protocol=components"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    at = printed.index("  feed: Initializing; takes bars: Bars, span: tuple[int, int]; hears nothing; tells BAR")
+    at = printed.index("  feed: Initializing, Resettable; takes no parameters; hears nothing; tells BAR")
     assert printed[at + 1].startswith("      Publishes the bars of a series")
 
 
@@ -95,7 +95,8 @@ def test_an_unknown_protocol_is_refused_with_what_is_allowed(elsewhere, capsys: 
     assert main(["+experiment=components", "protocol=Resetable"]) == 2
     assert capsys.readouterr().err == (
         "error: protocol: no family or component protocol is named 'Resetable' (did you mean Resettable?); allowed: "
-        "strategies, indicators, sizings, components, Initializing, Starting, Stopping, Resettable, Disposing\n"
+        "strategies, classifiers, ensembles, indicators, sizings, components, Initializing, Starting, Stopping, "
+        "Resettable, Disposing\n"
     )
 
 

@@ -104,7 +104,10 @@ def test_an_experiment_may_search_a_space_of_its_own(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "no experiment": ([], "experiment: none was chosen: +experiment=NAME; allowed:\n  backtest                 Simulate one"),
+    "no experiment": (
+        [],
+        "experiment: none was chosen: +experiment=NAME; allowed:\n  backtest                 Simulate one",
+    ),
     "unknown experiment": (
         ["+experiment=walkfroward"],
         "did you mean walkforward?); allowed: backtest, check_data, compare",

@@ -15,7 +15,7 @@ from admf_ray.indicators import INDICATORS
 from admf_ray.risk.sizing import SIZINGS, SizingRule
 from admf_ray.strategies import STRATEGIES, Strategy
 from admf_ray.testing import kernels
-from admf_ray.testing.runs import BARS, kernel_run, random_rows
+from admf_ray.testing.runs import BARS, kernel_run, obeys, random_rows, small_parameters
 
 
 @st.composite
@@ -26,7 +26,7 @@ def drawn_parameters(draw: st.DrawFn, entry: Any) -> tuple[float, ...]:
         high = min(parameter.high, max(parameter.low, 600))
         kind = st.integers(int(parameter.low), int(high)) if parameter.kind == "int" else st.floats(parameter.low, high)
         values.append(float(draw(kind)))
-    assume(kernels.obeys(entry, values))
+    assume(obeys(entry, values))
     return tuple(values)
 
 
@@ -66,20 +66,20 @@ def test_values_begin_after_the_warm_up(entry: Any, data: st.DataObject) -> None
 
 @every_kernel
 def test_missing_bars_give_no_value_and_spoil_none_for_ever(entry: Any) -> None:
-    parameters = kernels.small_parameters(entry)
+    parameters = small_parameters(entry)
     kernels.check_missing(entry, kernel_run(entry, parameters), parameters)
 
 
 @pytest.mark.parametrize("entry", list(STRATEGIES), ids=lambda entry: entry.name)
 def test_targets_stay_within_full_exposure(entry: Strategy) -> None:
-    run, rows_ = kernel_run(entry, kernels.small_parameters(entry)), random_rows(2, 0.1)
+    run, rows_ = kernel_run(entry, small_parameters(entry)), random_rows(2, 0.1)
     assert np.isfinite(run(rows_, [])).any()
     kernels.check_bounds(run, rows_)
 
 
 @pytest.mark.parametrize("entry", list(CLASSIFIERS), ids=lambda entry: entry.name)
 def test_labels_are_those_that_have_a_name(entry: Classifier) -> None:
-    parameters = kernels.small_parameters(entry)
+    parameters = small_parameters(entry)
     run, rows_, count = kernel_run(entry, parameters), random_rows(2, 0.02), len(entry.labels(parameters))
     assert len(set(run(rows_, [])[0])) > 2
     kernels.check_labels(run, rows_, count)

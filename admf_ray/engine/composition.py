@@ -114,7 +114,7 @@ class Composition:
     >>> members = (Member("trend", STRATEGIES["sma_cross"]), Member("dip", STRATEGIES["rsi_reversion"]))
     >>> both = Composition(members, ensemble="weighted", weights=(0.6, 0.4))
     >>> both.name, both.parameter_names
-    ('weighted(trend, dip)', ('fast', 'slow', 'dip_period', 'dip_entry', 'dip_exit'))
+    ('weighted(trend, dip)', ('fast', 'slow', 'dip_period', 'dip_oversold', 'dip_exit'))
     """
 
     members: tuple[Member, ...]

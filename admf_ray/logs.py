@@ -33,7 +33,7 @@ LOGGER.addHandler(_SILENT)
 LOGGER.setLevel(logging.DEBUG)
 LOGGER.propagate = False
 
-_DETAIL = {"CHUNK", "NEXT_WINDOW", "HOST"}
+_DETAIL = {"CHUNK", "CONTAINERS", "NEXT_WINDOW", "HOST"}
 
 
 class JsonLines(logging.Formatter):
@@ -76,7 +76,7 @@ def log_record(kind: str, record: Mapping[str, Any], level: int | None = None) -
     record : mapping
         Fields that are None or mappings are in the JSON only.
     level : int, optional
-        DEBUG for the progress of single chunks and hosts, INFO for all other kinds.
+        DEBUG for the progress of single chunks, windows and hosts, INFO for all other kinds.
     """
     shown = " ".join(
         f"{name}={compact(value)}"

@@ -1,18 +1,22 @@
-"""From settings to the composition that decides."""
+"""From settings to the compositions that decide, and the containers that they run in."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from admf_ray.app.composition_settings import MemberSettings, WatchSettings
 from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.classifiers import CLASSIFIERS
+from admf_ray.containers import ScopedContainer
 from admf_ray.core.registry import unknown_name
 from admf_ray.engine.composition import Composition, Member, Watch
+from admf_ray.engine.event_driven import BOOK, container_spec
 from admf_ray.errors import ConfigError
+from admf_ray.events import ContainerRegistry
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["book_settings", "compose", "composed_params"]
+__all__ = ["book_settings", "compose", "composed_containers", "composed_params", "compositions"]
 
 _MAIN = "classifier"
 
@@ -114,6 +118,24 @@ def _book(name: str, values: Mapping[str, Any]) -> Settings:
         return parse_settings(values)
     except ConfigError as error:
         raise ConfigError("\n".join(f"books.{name}.{line}" for line in str(error).splitlines())) from None
+
+
+def compositions(settings: Settings) -> dict[str, Composition]:
+    """Give the composition of each book; of `BOOK` where there is only one."""
+    books = book_settings(settings) or {BOOK: settings}
+    return {name: compose(own) for name, own in books.items()}
+
+
+@contextmanager
+def composed_containers(books: Mapping[str, Composition]) -> Iterator[ScopedContainer]:
+    """Give the containers of books, initialized, as something to look at; dispose of them after the block."""
+    # In a registry of their own they are in nobody's way, whatever runs beside.
+    container = ScopedContainer(container_spec(books), "backtest", registry=ContainerRegistry())
+    try:
+        container.initialize()
+        yield container
+    finally:
+        container.dispose()
 
 
 def _merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

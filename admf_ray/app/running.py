@@ -12,6 +12,7 @@ from rich.console import Console
 
 from admf_ray._types import Executor, Observer
 from admf_ray.app.assemble import load_data, open_executor
+from admf_ray.app.compose import composed_containers, compositions
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -56,12 +57,15 @@ def run_phase(
     if settings.run_root is None:
         return _run_without_directory(settings, bars, warnings, observer, phase)
     with open_run(settings) as run:
+        _describe_containers(settings, run)
         found = phase(run.observing(_telling(observer)), run.phase_folder(name))
         _complete(settings, found, bars, warnings)
         for plugin in active_plugins():
             run.write_text(f"plugins/{plugin.name}.py", plugin.source)
         for variant in found.variants:
             run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, run.path))
+        for book in found.summary.get("books", ()):
+            run.write_json(f"containers/{book['book']}/metrics.json", book["metrics"])
         result = run.finish(bars, found)
         if settings.report.page:
             run.write_text("report.html", run_page(performance(result)))
@@ -85,6 +89,15 @@ def _run_without_directory(
         raise
     weakref.finalize(found.tables, shutil.rmtree, folder)
     return RunResult(found.summary, found.tables)
+
+
+def _describe_containers(settings: Settings, run: RunDirectory) -> None:
+    """Write what the containers of a run hold, where containers run it."""
+    books = compositions(settings)
+    is_driven = settings.engine.kind == "event_driven" or any(one.is_python for one in books.values())
+    if is_driven or settings.books:
+        with composed_containers(books) as container:
+            run.write_json("containers.json", container.snapshot())
 
 
 @contextmanager
@@ -117,6 +130,8 @@ def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequ
     counted = causes(found.tables)
     multipliers = {name: known.multiplier for name, known in settings.instruments.items()}
     found.summary.update({"account": {**dict(settings.portfolio), "multipliers": multipliers}, "data": _data(bars)})
+    if settings.books:
+        found.summary["options"] = settings.plain()["books"]
     said = list(warnings)
     if found.summary.get("benchmark", {}).get("trades") == 0.0:
         said.append("buy and hold bought nothing: a lot of some symbol costs more than its share of portfolio.cash")

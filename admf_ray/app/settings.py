@@ -261,6 +261,8 @@ class Settings(Section):
     @classmethod
     def _of_sections(cls, values: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
         for name, sections in values.items():
+            if not re.fullmatch(r"[\w-]{1,100}", name):
+                raise ConfigError(f"books: '{name}' is no name; allowed: up to 100 letters, digits, - _")
             for section in sections:
                 if section not in _OF_BOOKS:
                     raise ConfigError(f"books.{name}: {unknown_name('section of a book', section, list(_OF_BOOKS))}")

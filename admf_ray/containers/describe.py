@@ -1,6 +1,6 @@
 """What is in a container: as plain values, as lines for a terminal, and as a Mermaid flowchart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,13 @@ def _events_seen(bus: EventBus) -> int | None:
     return max(seen, default=None)
 
 
-def text_tree(container: "ScopedContainer") -> str:
+def text_tree(container: "ScopedContainer | Mapping[str, Any]") -> str:
     """Draw a container, its components, subscriptions and forwarding rules, and all that is nested, for a terminal.
+
+    Parameters
+    ----------
+    container : ScopedContainer or mapping
+        The container, or what `describe` gave of it.
 
     Examples
     --------
@@ -91,10 +96,14 @@ def text_tree(container: "ScopedContainer") -> str:
         └── forwards up: SIGNAL
     >>> container.dispose()
     """
-    return "\n".join(_lines(container.snapshot()))
+    return "\n".join(_lines(_described(container)))
 
 
-def _lines(held: dict[str, Any]) -> Iterator[str]:
+def _described(container: "ScopedContainer | Mapping[str, Any]") -> Mapping[str, Any]:
+    return container if isinstance(container, Mapping) else container.snapshot()
+
+
+def _lines(held: Mapping[str, Any]) -> Iterator[str]:
     failure = f" ({held['failure']})" if held["failure"] else ""
     yield f"{held['container_id']} [{held['kind']}] {held['state']}{failure}"
     branches = [[text] for text in _branches(held)]
@@ -106,7 +115,7 @@ def _lines(held: dict[str, Any]) -> Iterator[str]:
             yield f"{'    ' if is_last else '│   '}{line}"
 
 
-def _branches(held: dict[str, Any]) -> Iterator[str]:
+def _branches(held: Mapping[str, Any]) -> Iterator[str]:
     for name, one in held["components"].items():
         needs = f" <- {', '.join(one['needs'].values())}" if one["needs"] else ""
         yield f"{name}: {one['type']} {one['state']}{needs}"
@@ -121,13 +130,13 @@ def _condition(types: str, condition: str | None) -> str:
     return f"{types} where {condition}" if condition else types
 
 
-def mermaid(container: "ScopedContainer") -> str:
-    """Draw a container and all that is nested as a Mermaid flowchart.
+def mermaid(container: "ScopedContainer | Mapping[str, Any]") -> str:
+    """Draw a container, or what `describe` gave of it, and all that is nested as a Mermaid flowchart.
 
     A box is a container, with its bus and its components. Thick arrows are forwarding rules between buses, thin ones go
     from a bus to whom it tells, dotted ones from a component to what it needs.
     """
-    return "\n".join(["flowchart TD", *_Chart().lines(container.snapshot(), None)])
+    return "\n".join(["flowchart TD", *_Chart().lines(_described(container), None)])
 
 
 class _Chart:
@@ -136,7 +145,7 @@ class _Chart:
     def __init__(self) -> None:
         self._numbers = count()
 
-    def lines(self, held: dict[str, Any], above: str | None) -> Iterator[str]:
+    def lines(self, held: Mapping[str, Any], above: str | None) -> Iterator[str]:
         """Give the box of a container, what is in it, and its arrows to the bus above."""
         box, bus = self._name(), self._name()
         title = f"{held['container_id']} [{held['kind']}] {held['state']}"

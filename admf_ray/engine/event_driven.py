@@ -40,8 +40,9 @@ _DECIDING = (EnsembleRunner, Risk, Execution, PortfolioBook)
 def container_spec(books: Mapping[str, Composition], streams: bool = False) -> ContainerSpec:
     """Give the containers of books that are traded side by side on one market.
 
-    A single strategy without a classifier is a chain in one container. Otherwise the market holds the feed, and each
-    book its classifiers, which hold its risk container, which holds a container for each strategy.
+    A single strategy without a classifier, as the only book and under the name `BOOK`, is a chain in one container.
+    Otherwise the market holds the feed, and each book its classifiers, which hold its risk container, which holds a
+    container for each strategy.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def container_spec(books: Mapping[str, Composition], streams: bool = False) -> C
         Whether indicators are computed bar by bar, for all books.
     """
     feed = [*([ComponentSpec("hub", HubStream)] if streams else []), ComponentSpec("feed", Feed)]
-    only = next(iter(books.values()))
-    if len(books) == 1 and len(only.members) == 1 and not only.watches:
+    only = books.get(BOOK)
+    if only is not None and len(books) == 1 and len(only.members) == 1 and not only.watches:
         chain = _account(only)
         strategy = ComponentSpec("strategy_runner", StrategyRunner)
         return ContainerSpec(

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table as ConsoleTable
 
 from admf_ray.report.definitions import FIGURES, figure_number, figure_text
-from admf_ray.report.page import Chart, Table, extremes, plain_numbers, render, times
-from admf_ray.report.tearsheet import headline
+from admf_ray.report.page import PALETTE, Chart, Section, Table, extremes, plain_numbers, render, times
+from admf_ray.report.tearsheet import headline, what_trades
 from admf_ray.workflow.performance import Performance
 
 __all__ = ["Compared", "compare_page", "print_comparison"]
 
-_COLOURS = ("#2e86c1", "#e67e22", "#27ae60", "#af7ac5", "#c0392b", "#7f8c8d", "#d4ac0d", "#16a085")
 _POINTS = 2_000
 _FIGURES = tuple(FIGURES)
 
@@ -95,14 +94,14 @@ def compare_page(compared: Compared) -> str:
                     "name": name,
                     "x": times(one.result.equity["time"].to_numpy()[shown]),
                     "y": plain_numbers(equity[shown]),
-                    "line": {"width": 1.5, "color": _COLOURS[index % len(_COLOURS)]},
+                    "line": {"width": 1.5, "color": PALETTE[index % len(PALETTE)]},
                 }
             )
     rows = [
         [FIGURES[name].label, *(figure_number(name, one) for one in row), FIGURES[name].meaning]
         for name, row in compared.figures.items()
     ]
-    sections: list[Chart | Table] = []
+    sections: list[Section] = []
     if traces:
         layout = {"height": 440, "yaxis": {"type": "log", "title": {"text": "money"}}}
         sections.append(Chart("equity", "Equity", "Of each run; logarithmic.", traces, layout))
@@ -110,7 +109,7 @@ def compare_page(compared: Compared) -> str:
     differences = [[name, *values] for name, values in compared.differences.items()]
     sections.append(Table("differences", "Options that differ", "", ["option", *compared.names], differences))
     described = " beside ".join(
-        f"{name} ({one.result.summary['strategy']})"
+        f"{name} ({what_trades(one.result.summary)})"
         for name, one in zip(compared.names, compared.performances, strict=True)
     )
     return render("Runs side by side", described, sections, verdict=compared.verdict)

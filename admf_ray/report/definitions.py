@@ -1,17 +1,22 @@
-"""What each figure is called, how it is written, and what it means: one place for terminals and pages."""
+"""What figures and parts of a run are called, how they are written, what they mean: for terminals and pages alike."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = [
     "FIGURES",
+    "REGIMES_NOTE",
     "Figure",
     "certified_text",
+    "composition_lines",
     "day_text",
     "figure_number",
     "figure_text",
+    "fitted_text",
+    "options_text",
     "parameters_text",
     "survived_text",
 ]
@@ -90,6 +95,19 @@ FIGURES: dict[str, Figure] = {
 """By the names of metrics in tables and summaries."""
 
 
+REGIMES_NOTE = (
+    "A return belongs to the regime known at the bar before, a trade to the one in which its entry was decided."
+)
+"""What stands in the table of regimes."""
+
+_FITTED = {
+    "hmm": "Initial probabilities of the states; transition probabilities row by row, from state to state; means, then "
+    "variances of the returns per bar; states in ascending order of variance (Hamilton 1989).",
+    "volatility": "Borders between the levels, ascending: quantiles of the sample deviation of the newest log returns, "
+    "a bar and not a year (Hyndman and Fan 1996, definition 7).",
+}
+
+
 def figure_text(name: str, value: float | None) -> str:
     """Write a figure; a dash where it is undefined.
 
@@ -122,8 +140,70 @@ def parameters_text(parameters: Mapping[str, float]) -> str:
     return " ".join(f"{name}={value:g}" for name, value in parameters.items())
 
 
-def certified_text(winners: int) -> str:
-    """Say that winners came out bit for bit by both engines; where one does not, a run stops.
+def options_text(options: Mapping[str, Any], prefix: str = "") -> str:
+    """Write nested options in the way in which they are given.
+
+    Examples
+    --------
+    >>> options_text({"risk": {"lot": 0}, "classifier": {"name": "trend", "params": {"period": 50}}})
+    'risk.lot=0 classifier.name=trend classifier.params.period=50'
+    """
+    return " ".join(
+        options_text(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and value
+        else f"{prefix}{name}={_given(value)}"
+        for name, value in options.items()
+    )
+
+
+def _given(value: Any) -> str:
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def composition_lines(record: Mapping[str, Any]) -> list[str]:
+    """Write what decides: strategies with where they trade, then classifiers.
+
+    Parameters
+    ----------
+    record : mapping
+        See `admf_ray.workflow.composed.composition_record`.
+
+    Examples
+    --------
+    >>> member = {"name": "cross", "strategy": "sma_cross", "weight": 1.0, "by_regime": ["down"]}
+    >>> watch = {"name": "weekly", "classifier": "trend", "symbol": "SPX", "timeframe": "1w"}
+    >>> member["trades_in"] = {"weekly": ["up"]}
+    >>> composition_lines({"ensemble": None, "members": [member], "classifiers": [watch]})
+    ['cross (sma_cross), trades in weekly up, own parameters in down', 'weekly: trend of SPX, bars of 1w']
+    """
+    lines = []
+    for member in record["members"]:
+        text = member["name"]
+        if member["strategy"] != member["name"]:
+            text += f" ({member['strategy']})"
+        if record["ensemble"] is not None:
+            text += f", weight {member['weight']:g}"
+        for watch, labels in member["trades_in"].items():
+            text += f", trades in {watch} {' or '.join(labels)}"
+        if member["by_regime"]:
+            text += f", own parameters in {' and '.join(member['by_regime'])}"
+        lines.append(text)
+    if record["ensemble"] is not None:
+        lines = [f"{record['ensemble']} of:", *lines]
+    for watch in record["classifiers"]:
+        text = f"{watch['name']}: {watch['classifier']}"
+        text += f" of {watch['symbol']}" if watch["symbol"] else ""
+        lines.append(text + (f", bars of {watch['timeframe']}" if watch["timeframe"] else ""))
+    return lines
+
+
+def fitted_text(classifier: str) -> str:
+    """Say what the fitted numbers of a registered classifier are."""
+    return _FITTED.get(classifier, "In the order in which its fit gives them.")
+
+
+def certified_text(certified: int, what: str = "winners") -> str:
+    """Say that winners or books came out bit for bit by both engines; where one does not, a run stops.
 
     Examples
     --------
@@ -131,7 +211,7 @@ def certified_text(winners: int) -> str:
     '15/15 winners come out bit for bit, compiled and in containers'
     """
     # All or none: where one does not, there is no result to tell of.
-    return f"{winners}/{winners} winners come out bit for bit, compiled and in containers"
+    return f"{certified}/{certified} {what} come out bit for bit, compiled and in containers"
 
 
 def survived_text(share: float | None) -> str:

@@ -5,12 +5,29 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SIGNED", "Card", "Chart", "Table", "extremes", "plain_numbers", "render", "times"]
+__all__ = [
+    "PALETTE",
+    "SIGNED",
+    "Boxes",
+    "Card",
+    "Chart",
+    "Folded",
+    "Section",
+    "Table",
+    "extremes",
+    "plain_numbers",
+    "render",
+    "times",
+]
+
+PALETTE = ("#2e86c1", "#e67e22", "#27ae60", "#af7ac5", "#c0392b", "#d4ac0d", "#16a085", "#8d6e63")
+"""Colours of lines that stand side by side; grey is left to buy and hold."""
+
 
 SIGNED = [[0, "#d9695f"], [0.5, "#f2f3f4"], [1, "#58a871"]]
 """Colours of a heat map from loss over 0 to gain."""
@@ -53,7 +70,9 @@ class Table:
     name, title, note : str
     head : sequence of str
     rows : sequence of sequences
-        Texts, or (text, number to sort by) for what stands to the right.
+        Texts, (text, number to sort by) for what stands to the right, or `Folded`.
+    meanings : sequence of (name, text), optional
+        Definitions of what stands in it, shown when they are opened.
     filtered : bool
         Whether it has a field for a filter.
     coloured : bool
@@ -67,6 +86,39 @@ class Table:
     rows: Sequence[Sequence[Any]]
     filtered: bool = False
     coloured: bool = False
+    meanings: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A cell of a table that says more when it is opened."""
+
+    text: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Containers, drawn as boxes in boxes.
+
+    Attributes
+    ----------
+    name, title, note : str
+    held : mapping
+        What `admf_ray.containers.describe` gave.
+    texts : sequence of (title, text)
+        Shown below it when they are opened.
+    """
+
+    name: str
+    title: str
+    note: str
+    held: Mapping[str, Any]
+    texts: Sequence[tuple[str, str]]
+
+
+Section: TypeAlias = Chart | Table | Boxes
+"""A part of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +135,7 @@ class Card:
 def render(
     title: str,
     subtitle: str,
-    sections: Sequence[Chart | Table],
+    sections: Sequence[Section],
     *,
     verdict: str = "",
     warnings: Sequence[str] = (),
@@ -96,7 +148,7 @@ def render(
     Parameters
     ----------
     title, subtitle : str
-    sections : sequence of Chart or Table
+    sections : sequence of Chart, Table or Boxes
         In the order in which they stand.
     verdict : str
         The one sentence to read.
@@ -167,16 +219,25 @@ def plain_numbers(values: npt.ArrayLike, digits: int = _DIGITS) -> list[float | 
     ]
 
 
-def times(moments: npt.NDArray[np.int64]) -> list[str]:
+def times(moments: npt.NDArray[np.int64], among: npt.NDArray[np.int64] | None = None) -> list[str]:
     """Give moments (ns UTC) as text: days where each falls on another day, else to the second.
 
     A bar that ends at midnight belongs to the day that ends then.
+
+    Parameters
+    ----------
+    moments : int64 array, shape [moment]
+    among : int64 array, shape [bar], optional
+        The bars of which these are some, so that what is drawn together is written alike; themselves by default.
     """
-    stamps = moments.astype("datetime64[ns]")
-    days = (stamps - np.timedelta64(1, "ns")).astype("datetime64[D]")
-    if len(days) == len(np.unique(days)):
-        return [str(day) for day in days]
-    return [str(stamp) for stamp in stamps.astype("datetime64[s]")]
+    known = _days(moments if among is None else among)
+    if len(known) == len(np.unique(known)):
+        return [str(day) for day in _days(moments)]
+    return [str(stamp) for stamp in moments.astype("datetime64[ns]").astype("datetime64[s]")]
+
+
+def _days(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
+    return (moments.astype("datetime64[ns]") - np.timedelta64(1, "ns")).astype("datetime64[D]")
 
 
 def extremes(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.int64]:

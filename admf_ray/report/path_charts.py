@@ -10,7 +10,7 @@ from admf_ray.report.definitions import FIGURES
 from admf_ray.report.page import SIGNED, Chart, extremes, plain_numbers, times
 from admf_ray.workflow.performance import EquityPath, Paths
 
-__all__ = ["COLOURS", "path_charts", "return_charts"]
+__all__ = ["COLOURS", "drawdown_chart", "equity_chart", "path_charts", "path_line", "return_charts"]
 
 COLOURS = {"own": "#2e86c1", "benchmark": "#95a5a6", "matched": "#af7ac5"}
 _POINTS = 1_500
@@ -33,15 +33,15 @@ def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> l
     # Of very many bars the extremes of each path and drawdown, so that no peak is lost.
     drawn = (own.equity, benchmark.equity, own.drawdown, benchmark.drawdown)
     shown = np.unique(np.concatenate([extremes(values, _POINTS) for values in drawn]))
-    series["time"] = times(moments[shown])
-    borders = times(moments[np.flatnonzero(np.diff(equity["window"].to_numpy())) + 1])
+    series["time"] = times(moments[shown], moments)
+    borders = times(moments[np.flatnonzero(np.diff(equity["window"].to_numpy())) + 1], moments)
     rolling = f"{paths.bars:,} bars"
     position = equity["position"].to_numpy()
     changes = np.unique([0, *(np.flatnonzero(np.diff(position)) + 1), len(position) - 1])
     changes = changes[extremes(position[changes], _CHANGES)]
-    series["position_time"] = times(moments[changes])
+    series["position_time"] = times(moments[changes], moments)
     return [
-        _equity_chart(
+        equity_chart(
             [
                 ("strategy", own.equity[shown], COLOURS["own"], 1.8),
                 ("buy and hold", benchmark.equity[shown], COLOURS["benchmark"], 1.3),
@@ -49,15 +49,11 @@ def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> l
             ],
             borders,
         ),
-        Chart(
-            "drawdown",
-            "Drawdown",
-            FIGURES["max_drawdown"].meaning,
+        drawdown_chart(
             [
-                {**_line("strategy", own.drawdown[shown], COLOURS["own"]), "fill": "tozeroy"},
-                _line("buy and hold", benchmark.drawdown[shown], COLOURS["benchmark"]),
-            ],
-            {"height": 240, "yaxis": {"tickformat": ".0%"}},
+                {**path_line("strategy", own.drawdown[shown], COLOURS["own"]), "fill": "tozeroy"},
+                path_line("buy and hold", benchmark.drawdown[shown], COLOURS["benchmark"]),
+            ]
         ),
         Chart(
             "rolling",
@@ -81,11 +77,11 @@ def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> l
             f"{rolling} that closed with a position.",
             [
                 {
-                    **_line("position", position[changes], COLOURS["benchmark"]),
+                    **path_line("position", position[changes], COLOURS["benchmark"]),
                     "x": "@position_time",
                     "line": {"shape": "hv", "width": 1, "color": COLOURS["benchmark"]},
                 },
-                {**_line("share of bars", paths.exposure[shown], COLOURS["own"]), "yaxis": "y2"},
+                {**path_line("share of bars", paths.exposure[shown], COLOURS["own"]), "yaxis": "y2"},
             ],
             {
                 "height": 280,
@@ -103,13 +99,24 @@ def path_charts(paths: Paths, equity: pl.DataFrame, series: dict[str, Any]) -> l
     ]
 
 
-def _equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequence[str]) -> Chart:
+def drawdown_chart(lines: list[dict[str, Any]]) -> Chart:
+    """Draw drawdowns over the shared time."""
+    return Chart(
+        "drawdown",
+        "Drawdown",
+        FIGURES["max_drawdown"].meaning,
+        lines,
+        {"height": 240, "yaxis": {"tickformat": ".0%"}},
+    )
+
+
+def equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequence[str] = ()) -> Chart:
     """Draw equity paths over the shared time, on a logarithmic axis, with borders of windows.
 
     Parameters
     ----------
     paths : sequence of (name, equity, colour, width)
-    borders : sequence of str
+    borders : sequence of str, optional
         First bars of the windows after the first.
     """
     return Chart(
@@ -117,7 +124,7 @@ def _equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequenc
         "Equity",
         "Beside one position bought at the first bar and sold at the last, at the same costs; logarithmic."
         + (" The tests are chained; vertical lines are borders of windows." if borders else ""),
-        [_line(name, values, colour, width) for name, values, colour, width in paths],
+        [path_line(name, values, colour, width) for name, values, colour, width in paths],
         {
             "height": 430,
             "yaxis": {"type": "log", "title": {"text": "money"}},
@@ -138,7 +145,8 @@ def _equity_chart(paths: Sequence[tuple[str, Any, str, float]], borders: Sequenc
     )
 
 
-def _line(name: str, values: Any, colour: str, width: float = 1.4) -> dict[str, Any]:
+def path_line(name: str, values: Any, colour: str, width: float = 1.4) -> dict[str, Any]:
+    """Give a line over the shared time."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -151,7 +159,7 @@ def _line(name: str, values: Any, colour: str, width: float = 1.4) -> dict[str, 
 
 def _pair(own: EquityPath, benchmark: EquityPath, name: str, shown: Any, axis: str = "y") -> list[dict[str, Any]]:
     return [
-        {**_line(label, getattr(path, name)[shown], COLOURS[colour]), "yaxis": axis, "showlegend": axis == "y"}
+        {**path_line(label, getattr(path, name)[shown], COLOURS[colour]), "yaxis": axis, "showlegend": axis == "y"}
         for label, path, colour in (("strategy", own, "own"), ("buy and hold", benchmark, "benchmark"))
     ]
 

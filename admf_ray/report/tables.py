@@ -10,11 +10,21 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport, Outcome
 from admf_ray.data import RULES, Stress
-from admf_ray.report.definitions import FIGURES, certified_text, day_text, figure_text, parameters_text, survived_text
+from admf_ray.report.definitions import (
+    FIGURES,
+    REGIMES_NOTE,
+    certified_text,
+    composition_lines,
+    day_text,
+    figure_text,
+    parameters_text,
+    survived_text,
+)
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.today import Standing, Today
@@ -41,6 +51,7 @@ _BESIDE = (
     "exposure",
     "final_equity",
 )
+_OF_BOOKS = ("total_return", "sharpe", "max_drawdown", "trades", "exposure", "final_equity")
 _TOP = 10
 _FINDINGS = 3
 _LISTED = 20
@@ -133,41 +144,45 @@ def print_backtest(console: Console, result: RunResult) -> None:
 
 
 def print_books(console: Console, result: RunResult) -> None:
-    """Print books side by side, buy and hold last."""
+    """Print what each book is, and the books side by side, a line for each and buy and hold last."""
     summary = result.summary
     begin, end = (day_text(moment) for moment in summary["span"])
-    console.print(f"from {begin} to before {end}", highlight=False)
+    console.print(f"from {begin} to before {end}; none of these books was chosen", highlight=False)
+    said = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for book in summary["books"]:
-        said = ", ".join(f"{name}={value:g}" for name, value in book["parameters"].items())
-        console.print(f"{book['book']}: {book['strategy']} {said}", highlight=False, markup=False)
-    shown = {book["book"]: book["metrics"] for book in summary["books"]}
-    _emphasized(console, _figures({**shown, "buy and hold": summary["benchmark"]}), "books side by side, none chosen")
+        lines = [*composition_lines(book["composition"]), parameters_text(book["parameters"])]
+        said.add_row(Text(book["book"]), Text("; ".join(lines)))
+    console.print(said)
+    shown = {book["book"]: book["metrics"] for book in summary["books"]} | {"buy and hold": summary["benchmark"]}
+    table = Table("book", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in _OF_BOOKS:
+        table.add_column(FIGURES[name].label, justify="right", no_wrap=True)
+    for book, metrics in shown.items():
+        table.add_row(Text(book), *(figure_text(name, metrics[name]) for name in _OF_BOOKS))
+    _emphasized(console, table, "books side by side")
     _print_regimes(console, result)
     _print_work(console, result)
 
 
 def _print_regimes(console: Console, result: RunResult) -> None:
-    """Print what was earned in which regime, where there are regimes."""
+    """Print what was earned in which regime, where there are regimes; of several books a block for each."""
     if "regimes" not in result.tables:
         return
-    regimes = result.tables["regimes"]
-    table = Table(
-        box=SIMPLE_HEAD, title="regimes: returns belong to the one known the bar before, trades to their entry's"
-    )
-    names = [*(["book"] if "book" in regimes.columns else []), "label"]
-    figures = ("bars", "total_return", "sharpe", "trades", "net")
-    for name in names:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    has_books = "books" in result.tables
+    for name in (*(["book"] if has_books else []), "regime"):
         table.add_column(name)
-    for name in figures:
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in regimes.iter_rows(named=True):
-        said = (
-            f"{row['bars']:,}",
-            figure_text("total_return", row["total_return"]),
-            figure_text("sharpe", row["sharpe"]),
-        )
-        table.add_row(*(row[name] for name in names), *said, f"{row['trades']:,}", f"{row['net']:,.2f}")
+    for name in ("bars", "return", "Sharpe", "trades", "net"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for book, tables in result.accounts("regimes").items():
+        rows = tables["regimes"]
+        for place, row in enumerate(rows.iter_rows(named=True), 1):
+            first = [Text(str(book) if place == 1 else "")] if has_books else []
+            figures = (figure_text(name, row[name]) for name in ("total_return", "sharpe"))
+            cells = (f"{row['bars']:,}", *figures, f"{row['trades']:,}", f"{row['net']:,.2f}")
+            table.add_row(*first, row["label"], *cells, end_section=place == len(rows))
     console.print(table)
+    console.print(REGIMES_NOTE, highlight=False)
     console.print(f"regimes changed {len(result.tables['switches']):,} times: table switches", highlight=False)
 
 
@@ -281,7 +296,9 @@ def _print_work(console: Console, result: RunResult) -> None:
             f"audit: {checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed", highlight=False
         )
     if certified := summary.get("certified"):
-        console.print(f"certified: {certified_text(certified)}", highlight=False)
+        console.print(
+            f"certified: {certified_text(certified, 'books' if 'books' in summary else 'winners')}", highlight=False
+        )
     if computing := result.computing():
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False
@@ -295,7 +312,7 @@ def _print_work(console: Console, result: RunResult) -> None:
 def _savings(hub: Mapping[str, float]) -> str:
     """Say how much work and memory sharing saved, beside every candidate computing its own."""
     text = f"{hub['requested']:,} asked for, {hub['computed']:,} computed"
-    if not 0 < hub["computed"] < hub["requested"]:
+    if not 0 < 1.5 * hub["computed"] <= hub["requested"]:
         return text
     memory = 1.0 - hub["bytes"] / hub["isolated_bytes"]
     less = f", {memory:.0%} less memory" if memory > 0 else ""

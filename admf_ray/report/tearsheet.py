@@ -1,20 +1,22 @@
-"""The page of a run: headline figures, paths, windows, surfaces, returns, trades, configuration."""
+"""The page of a run: headline figures, paths, regimes, windows, surfaces, returns, trades, configuration."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from admf_ray.report.definitions import FIGURES, certified_text, figure_number, figure_text, survived_text
-from admf_ray.report.page import Card, Chart, Table, plain_numbers, render
+from admf_ray.report.books_page import books_page
+from admf_ray.report.container_boxes import container_boxes
+from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
+from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
+from admf_ray.report.regime_sections import banded, regime_sections
+from admf_ray.report.run_tables import data_table, data_text, trades_table, work_table
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
 from admf_ray.workflow import RunResult
-from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.performance import Performance
 
-__all__ = ["headline", "run_page"]
+__all__ = ["headline", "run_page", "what_trades"]
 
 _ROWS = 1_000
 _BESIDE = (
@@ -56,12 +58,16 @@ def run_page(performance: Performance) -> str:
     str
         One HTML page that needs no network.
     """
+    if performance.books:
+        return books_page(performance)
     result, summary = performance.result, performance.result.summary
     series: dict[str, Any] = {}
-    sections: list[Chart | Table] = []
+    sections: list[Section] = []
     paths = performance.paths
     if paths is not None:
-        sections += path_charts(paths, result.equity, series)
+        equity, *others = path_charts(paths, result.equity, series)
+        sections += [banded(equity, performance.bands, result.equity["time"].to_numpy()), *others]
+        sections += regime_sections(performance)
     if "windows" in result.tables:
         sections += window_sections(result)
     if performance.surface is not None:
@@ -71,14 +77,13 @@ def run_page(performance: Performance) -> str:
         sections.append(_best_table(result))
     if paths is not None:
         sections += return_charts(paths.own, paths.benchmark)
-        sections += _trade_sections(result, paths.trade_returns)
-    sections += [_data_table(performance), _work_table(result)]
-    data = performance.manifest["data"]
-    first, last = (str(np.datetime64(data[name], "ns"))[:10] for name in ("first_known_at", "last_known_at"))
+        sections += [*_distribution(paths.trade_returns), trades_table(result.trades, paths.trade_returns)]
+    if performance.containers is not None:
+        sections.append(container_boxes(performance.containers))
+    sections += [data_table(performance), work_table(result)]
     return render(
         f"{summary['strategy']}: {'sweep, in sample' if 'best' in summary else summary['headline']}",
-        f"{', '.join(data['symbols'])}, {data['bars']:,} bars from {first} to {last}, calendar "
-        f"{data['calendar'] or 'none'}, {data['periods_per_year']:g} bars a year, adjustment {data['adjustment']}",
+        data_text(performance),
         sections,
         verdict=_verdict(summary),
         warnings=[f"Warning: {warning}" for warning in summary["warnings"]],
@@ -92,6 +97,13 @@ def headline(summary: dict[str, Any]) -> dict[str, float] | None:
     """Give the figures that a run is judged by: those out of sample, or of a backtest; a sweep has none."""
     found: dict[str, float] | None = summary.get("out_of_sample") or summary.get("metrics")
     return found
+
+
+def what_trades(summary: dict[str, Any]) -> str:
+    """Name the strategy of a run, or its books."""
+    if "books" in summary:
+        return f"books {', '.join(book['book'] for book in summary['books'])}"
+    return str(summary["strategy"])
 
 
 def _verdict(summary: dict[str, Any]) -> str:
@@ -142,89 +154,24 @@ def _best_table(result: RunResult) -> Table:
     return Table("best", "Best sets", "In sample, so too good.", head, rows, filtered=True)
 
 
-def _trade_sections(result: RunResult, returns: npt.NDArray[np.float64]) -> list[Chart | Table]:
-    trades = result.trades.with_columns(share=returns)
-    head = ["entry", "exit", "symbol", "window", "quantity", "entry price", "exit price", "net", "return", "costs"]
-    head += ["bars", "worst", "best", "exit reason"]
-    rows: list[list[Any]] = [
-        [
-            _moment(row["entry_time"]),
-            _moment(row["exit_time"]),
-            row["symbol"],
-            (str(row["window"]), row["window"]),
-            *((f"{row[name]:,.6g}", row[name]) for name in ("quantity", "entry_price", "exit_price")),
-            (f"{row['net']:,.2f}", row["net"]),
-            (f"{row['share']:+.2%}", row["share"]),
-            (f"{row['costs']:,.2f}", row["costs"]),
-            (f"{row['bars']:,}", row["bars"]),
-            (f"{row['mae']:.2%}", row["mae"]),
-            (f"{row['mfe']:.2%}", row["mfe"]),
-            row["exit_reason"],
-        ]
-        for row in trades.tail(_ROWS).iter_rows(named=True)
+def _distribution(returns: npt.NDArray[np.float64]) -> list[Chart]:
+    """Draw how results of trades are distributed; nothing where there are none."""
+    if not len(returns):
+        return []
+    return [
+        Chart(
+            "distribution",
+            "Distribution of trades",
+            "Net result of each trade as a share of what was put in, after costs.",
+            [
+                {
+                    "type": "histogram",
+                    "x": plain_numbers(returns),
+                    "nbinsx": 40,
+                    "name": "trades",
+                    "marker": {"color": COLOURS["own"]},
+                }
+            ],
+            {"height": 280, "bargap": 0.04, "xaxis": {"tickformat": ".0%"}, "yaxis": {"title": {"text": "trades"}}},
+        )
     ]
-    some = "" if len(trades) <= _ROWS else f" The newest {_ROWS:,} of {len(trades):,}; all are in trades.parquet."
-    table = Table(
-        "trades",
-        "Trades",
-        "Flat to flat. Worst and best: furthest move against and for the position while it was held, of the entry "
-        f"price. Click on a head to sort.{some}",
-        head,
-        rows,
-        filtered=True,
-    )
-    if not len(trades):
-        return [table]
-    chart = Chart(
-        "distribution",
-        "Distribution of trades",
-        "Net result of each trade as a share of what was put in, after costs.",
-        [
-            {
-                "type": "histogram",
-                "x": plain_numbers(returns),
-                "nbinsx": 40,
-                "name": "trades",
-                "marker": {"color": COLOURS["own"]},
-            }
-        ],
-        {"height": 280, "bargap": 0.04, "xaxis": {"tickformat": ".0%"}, "yaxis": {"title": {"text": "trades"}}},
-    )
-    return [chart, table]
-
-
-def _data_table(performance: Performance) -> Table:
-    """List what was found in the data, repairs first."""
-    data, report = performance.manifest["data"], performance.data_report
-    rows = [["repaired", line] for line in data["repairs"]]
-    rows += [
-        [outcome, f"{rule}: {count:,}"]
-        for outcome, rules in data["findings"].items()
-        if outcome != "repaired"
-        for rule, count in rules.items()
-    ]
-    rows += [["", f"{name}: {value}"] for name, value in report.get("reading", {}).items()]
-    rows.append(["", f"content {data['fingerprint']}"])
-    note = "What checks found and repaired, and how the bars were read; every finding stands in data_report.json."
-    return Table("data", "Data", note, ["", "what"], rows, coloured=True)
-
-
-def _work_table(result: RunResult) -> Table:
-    """List counters and timings."""
-    summary = result.summary
-    rows = [["backtests", f"{summary['backtests']:,}"]]
-    rows += [[f"indicators {name.replace('_', ' ')}", f"{value:,.6g}"] for name, value in summary["hub"].items()]
-    rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
-    if checked := summary.get("audited"):
-        rows.append(["audit", f"{checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed"])
-    if certified := summary.get("certified"):
-        rows.append(["certified", certified_text(certified)])
-    if computing := result.computing():
-        rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])
-        hosts = result.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
-        rows += [[host, f"{chunks:,} chunks, {busy:.2f} s"] for host, chunks, busy in hosts.rows()]
-    return Table("work", "Counters and timings", "", ["what", "how much"], rows)
-
-
-def _moment(nanoseconds: int) -> str:
-    return str(np.datetime64(nanoseconds, "ns"))[:16].replace("T", " ")

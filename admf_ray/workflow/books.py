@@ -11,6 +11,7 @@ from admf_ray.engine.result import Segment, run_segment
 from admf_ray.errors import ReproductionError
 from admf_ray.indicators import Hub
 from admf_ray.optimize import Search, buy_and_hold, segment_fingerprint
+from admf_ray.workflow.composed import composition_record
 from admf_ray.workflow.discovery import audited, relative_to
 from admf_ray.workflow.frames import account_frames, boundary, segment_equity_frame
 from admf_ray.workflow.phase import PhaseResult
@@ -83,9 +84,9 @@ def run_books(searches: Mapping[str, Search], hub: Hub, span: tuple[int, int], f
         "hub": hub.counters.record(),
     }
     tables = {name: pl.concat(parts) for name, parts in frames.items()}
-    plain = [{key: value for key, value in row.items() if key not in {"parameters", "metrics"}} for row in rows]
-    figures = [row["metrics"] for row in rows]
-    tables["books"] = pl.DataFrame([own | metrics for own, metrics in zip(plain, figures, strict=True)])
+    tables["books"] = pl.DataFrame(
+        [{"book": row["book"], "strategy": row["strategy"], **row["metrics"]} for row in rows]
+    )
     return PhaseResult(PHASE, Tables(tables, {"candidates": candidates_table(folder, first.candidates)}), summary, [])
 
 
@@ -93,6 +94,7 @@ def _row(name: str, search: Search, segment: Segment) -> dict[str, Any]:
     return {
         "book": name,
         "strategy": search.composition.name,
+        "composition": composition_record(search.composition),
         "parameters": search.candidates.parameters(0),
         "metrics": segment.metrics,
     }

@@ -27,6 +27,7 @@ from admf_ray.optimize import (
     sweep_spans,
 )
 from admf_ray.statistics import per_bar_returns, relative
+from admf_ray.workflow.composed import composition_record
 from admf_ray.workflow.extension import Earlier
 from admf_ray.workflow.frames import (
     account_frames,
@@ -292,6 +293,8 @@ def sweep_windows(
         first, last = done.chunk
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
+        if done.result.containers:
+            observe("CONTAINERS", {"host": done.host, "containers": done.result.containers})
     timings = pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
     for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
@@ -302,6 +305,7 @@ def _work(search: Search, choice: Choice, record: str, hub: Hub, backtests: int,
     """Say what was searched and how much work it was."""
     return {
         "strategy": search.composition.name,
+        "composition": composition_record(search.composition),
         "objective": choice.objective,
         "record": record,
         "candidates": len(search.candidates),

@@ -1,4 +1,4 @@
-"""The performance of a finished run: what its tables come to by month, by year and in rolling windows."""
+"""The performance of a finished run: what its tables come to by month, year and regime, and in rolling windows."""
 
 import math
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from admf_ray.statistics import (
     rolling_sharpe,
     volatility_matched,
 )
+from admf_ray.workflow.attribution import Band, member_shares, regime_bands
 from admf_ray.workflow.results import RunResult, read_json, read_text
 from admf_ray.workflow.surface import Surface, best_cells
 
@@ -83,7 +84,15 @@ class Performance:
     manifest, data_report : dict
         As the files of the run hold them.
     paths : Paths or None
-        None where the run has no equity path: a sweep.
+        None where the run has no equity path, a sweep, or one for each of several books.
+    books : dict of str to Paths
+        By book; empty where the run has one account.
+    bands : list of Band
+        Regimes over time; empty without a classifier.
+    members : polars.DataFrame
+        See `admf_ray.workflow.attribution.member_shares`; no rows without an ensemble.
+    containers : dict or None
+        What `admf_ray.containers.describe` gave of the containers of the run; None where it had none.
     surface : Surface or None
         None where nothing was searched.
     """
@@ -93,6 +102,10 @@ class Performance:
     manifest: dict[str, Any]
     data_report: dict[str, Any]
     paths: Paths | None
+    books: dict[str, Paths]
+    bands: list[Band]
+    members: pl.DataFrame
+    containers: dict[str, Any] | None
     surface: Surface | None
 
 
@@ -106,24 +119,32 @@ def performance(result: RunResult) -> Performance:
     """
     assert result.directory is not None
     manifest = read_json(result.directory / "manifest.json")
+    periods, containers = float(manifest["data"]["periods_per_year"]), result.directory / "containers.json"
+    paths = {
+        book: _paths(tables["equity"], tables["trades"], result.summary["account"], periods)
+        for book, tables in result.accounts("equity", "trades").items()
+    }
     return Performance(
         result,
         read_text(result.directory / "config.yaml"),
         manifest,
         read_json(result.directory / "data_report.json"),
-        _paths(result, float(manifest["data"]["periods_per_year"])) if "equity" in result.tables else None,
+        paths.pop(None, None),
+        {str(book): own for book, own in paths.items()},
+        regime_bands(result),
+        member_shares(result),
+        read_json(containers) if containers.is_file() else None,
         best_cells(result) if "trials" in result.tables else None,
     )
 
 
-def _paths(result: RunResult, periods: float) -> Paths:
-    money = result.summary["account"]
+def _paths(table: pl.DataFrame, trades: pl.DataFrame, money: dict[str, Any], periods: float) -> Paths:
     cash, risk_free = float(money["cash"]), float(money["risk_free"]) / periods
-    time = result.equity["time"].to_numpy()
+    time = table["time"].to_numpy()
     bars = max(_FEWEST, min(math.ceil(periods), len(time) // 4))
 
     def path(name: str) -> EquityPath:
-        equity = result.equity[name].to_numpy()
+        equity = table[name].to_numpy()
         rolling = rolling_sharpe(per_bar_returns(equity, cash), bars, periods, risk_free)
         monthly, annual = (calendar_returns(time, equity, cash, unit) for unit in ("M", "Y"))
         return EquityPath(equity, drawdown(equity, cash), *rolling, monthly, annual)
@@ -131,10 +152,9 @@ def _paths(result: RunResult, periods: float) -> Paths:
     own, benchmark = path("equity"), path("benchmark")
     levered = volatility_matched(per_bar_returns(own.equity, cash), per_bar_returns(benchmark.equity, cash), risk_free)
     matched: Array = cash * np.cumprod(1.0 + levered, dtype=np.float64)
-    held = np.cumsum(result.equity["position"].to_numpy() != 0.0)
+    held = np.cumsum(table["position"].to_numpy() != 0.0)
     before = np.concatenate([np.zeros(bars), held])[: len(held)]
     exposure = (held - before) / np.minimum(np.arange(len(held)) + 1, bars)
-    trades = result.trades
     multiplier = trades["symbol"].replace_strict(money["multipliers"], default=1.0, return_dtype=pl.Float64)
     put_in = (trades["quantity"].abs() * trades["entry_price"] * multiplier).to_numpy()
     return Paths(bars, own, benchmark, matched, exposure, trades["net"].to_numpy() / put_in)

@@ -58,6 +58,16 @@ class RunResult:
         """Give the fingerprint of every result table (SHA-256 over canonical column bytes)."""
         return {name: fingerprint_table(self.tables, name) for name in FINGERPRINTED if name in self.tables}
 
+    def accounts(self, *names: str) -> dict[str | None, dict[str, pl.DataFrame]]:
+        """Give tables of each account: by book, or under None of the only one; nothing where one is not there."""
+        if not all(name in self.tables for name in names):
+            return {}
+        tables = {name: self.tables[name] for name in names}
+        if "books" not in self.tables:
+            return {None: tables}
+        books = self.tables["books"]["book"].to_list()
+        return {book: {name: table.filter(pl.col("book") == book) for name, table in tables.items()} for book in books}
+
     def best(self, count: int) -> pl.DataFrame:
         """Give the best trials of a sweep that could win, with their parameters, the best first."""
         best = best_trials(self.tables.stored["trials"], count, 0)

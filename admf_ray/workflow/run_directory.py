@@ -44,6 +44,7 @@ class RunDirectory:
         self._is_named = name is not None
         self.path = root.expanduser().absolute() / (name or f"{self._begun:%Y%m%d-%H%M%S}-{config['experiment']}")
         self._progress: IO[str] | None = None
+        self._hosts: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
         """Make the directory with the resolved configuration and a running status.
@@ -98,13 +99,19 @@ class RunDirectory:
                 return
 
     def observing(self, other: Observer | None) -> Observer:
-        """Give an observer that appends to ``progress.jsonl`` and tells another one."""
+        """Give an observer that appends to ``progress.jsonl`` and tells another one.
+
+        The newest that each host says of its containers stands in ``status.json``.
+        """
 
         def observe(kind: str, record: Mapping[str, Any]) -> None:
             if self._progress:
                 line = {"kind": kind, "at": datetime.now(UTC).isoformat(), **record}
                 self._progress.write(json.dumps(plain(line)) + "\n")
                 self._progress.flush()
+            if kind == "CONTAINERS":
+                self._hosts[record["host"]] = {"containers": record["containers"]}
+                self._write_status("running")
             if other:
                 other(kind, record)
 
@@ -140,5 +147,7 @@ class RunDirectory:
 
     def _write_status(self, state: str, error: str | None = None) -> None:
         now = datetime.now(UTC)
-        status = {"state": state, "pid": os.getpid(), "begun": self._begun.isoformat(), "updated": now.isoformat()}
+        status: dict[str, Any] = {"state": state, "pid": os.getpid()}
+        status |= {"begun": self._begun.isoformat(), "updated": now.isoformat()}
+        status |= {"hosts": self._hosts} if self._hosts else {}
         self.write_json("status.json", status | ({"error": error} if error else {}))

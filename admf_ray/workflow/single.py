@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from admf_ray.optimize import Search, buy_and_hold
+from admf_ray.workflow.composed import composition_record
 from admf_ray.workflow.discovery import audited, relative_to, span_variant
 from admf_ray.workflow.frames import account_frames, boundary, segment_equity_frame
 from admf_ray.workflow.phase import PhaseResult
@@ -37,6 +38,7 @@ def run_backtest(search: Search, span: tuple[int, int], folder: Path) -> PhaseRe
     summary: dict[str, Any] = {
         "headline": "one backtest, nothing searched",
         "strategy": search.composition.name,
+        "composition": composition_record(search.composition),
         "parameters": search.candidates.parameters(0),
         "backtests": 1,
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],

@@ -41,6 +41,18 @@ def test_containers_are_drawn_for_what_trades(elsewhere, capsys: pytest.CaptureF
     assert list(elsewhere.iterdir()) == []
 
 
+def test_containers_of_all_books_are_drawn(elsewhere, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["+experiment=step5", "print=containers"]) == 0
+    printed = capsys.readouterr().out
+    assert "backtest.careful [backtest]" in printed
+    assert "backtest.bold.sma_cross [backtest]" in printed
+    assert main(["+experiment=step5", "print=containers", "logging=json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["kind"] == "CONTAINERS"
+    assert [child["container_id"] for child in record["children"]] == ["backtest.careful", "backtest.bold"]
+    assert list(elsewhere.iterdir()) == []
+
+
 PLUGIN = """
 from admf_ray.plugins import component
 

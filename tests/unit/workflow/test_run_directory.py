@@ -157,6 +157,47 @@ def test_runs_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
     assert len(names) == 3
 
 
+def test_status_keeps_the_newest_that_each_host_said_of_its_containers(tmp_path: Path) -> None:
+    told = []
+    with directory(tmp_path) as run:
+        observe = run.observing(lambda kind, record: told.append(kind))
+        for host, uses in (("a", 1), ("b", 1), ("a", 2)):
+            observe("CONTAINERS", {"host": host, "containers": [{"id": f"{host}-1", "uses": uses}]})
+        running = json.loads((run.path / "status.json").read_text())
+    hosts = {"a": {"containers": [{"id": "a-1", "uses": 2}]}, "b": {"containers": [{"id": "b-1", "uses": 1}]}}
+    assert (running["state"], running["hosts"]) == ("running", hosts)
+    final = json.loads((run.path / "status.json").read_text())
+    assert (final["state"], final["hosts"]) == ("completed", hosts)
+    assert told == ["CONTAINERS"] * 3
+
+
+def test_a_walk_forward_in_containers_says_which_of_them_ran_it(tmp_path: Path) -> None:
+    windows = ["windows.train=8y", "windows.test=8y"]
+    assert main([*SMALL, *windows, "engine=event_driven", "report=none", f"run_root={tmp_path}"]) == 0
+    run = tmp_path / "latest"
+    ((host, said),) = json.loads((run / "status.json").read_text())["hosts"].items()
+    assert host == "driver"
+    containers = [
+        one
+        for one in said["containers"]
+        if one["pattern"] == "one strategy: feed > strategy > risk > execution > portfolio"
+    ]
+    assert containers
+    for one in containers:
+        assert set(one) == {"id", "pattern", "state", "uses", "events", "memory"}
+    # 4 candidates over 1 span each, at least: others of this process may have used the same containers before.
+    assert sum(one["uses"] for one in containers) >= 4
+    records = [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
+    assert [one["containers"] for one in records if one["kind"] == "CONTAINERS"][-1] == said["containers"]
+    held = json.loads((run / "containers.json").read_text())
+    assert "strategy_runner" in held["components"]
+
+
+def test_a_compiled_run_has_neither_containers_nor_hosts(root: Path) -> None:
+    assert not (root / "first" / "containers.json").exists()
+    assert "hosts" not in json.loads((root / "first" / "status.json").read_text())
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_whole(path, lambda stream: stream.write(b"old"))

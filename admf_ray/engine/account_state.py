@@ -105,7 +105,7 @@ class AccountState:
 
     def reset(self) -> None:
         """Let the candidate go."""
-        del self._inputs
+        self.__dict__.pop("_inputs", None)
 
     def postpone_mark(self) -> None:
         """Mark with the next part that is done: nobody looks at the account in between."""

@@ -46,14 +46,19 @@ class Risk:
     ----------
     account : AccountState
     strategies : sequence of str
-        Whose signals it takes: of the only one. Of several an ensemble makes one target.
+        Who decides.
+    is_combined : bool
+        Whether an ensemble makes one target of theirs; otherwise the signals of the only one are taken.
     regime : str or None
         Classifier whose labels are put on orders.
     """
 
-    def __init__(self, account: AccountState, strategies: Sequence[str], regime: str | None = None) -> None:
+    def __init__(
+        self, account: AccountState, strategies: Sequence[str], is_combined: bool = False, regime: str | None = None
+    ) -> None:
         self._state = account
         self._strategies = tuple(strategies)
+        self._is_combined = is_combined
         self._classifier = regime
 
     def begin(self, setup: Setup, span: tuple[int, int]) -> None:  # noqa: ARG002  (all components take the same)
@@ -83,10 +88,10 @@ class Risk:
     def initialize(self, bus: EventBus) -> None:
         """Listen to the strategy or the ensemble, and to regimes."""
         self._bus = bus
-        if len(self._strategies) == 1:
-            bus.subscribe(EventType.SIGNAL, self.on_signal, by_strategy(*self._strategies))
-        else:
+        if self._is_combined:
             bus.subscribe(EventType.ENSEMBLE, self.on_ensemble)
+        else:
+            bus.subscribe(EventType.SIGNAL, self.on_signal, by_strategy(*self._strategies))
         if self._classifier is not None:
             bus.subscribe(EventType.REGIME, self.on_regime)
 

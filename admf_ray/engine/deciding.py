@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray.core.bars import FIELDS
-from admf_ray.engine.setup import Setup
+from admf_ray.engine.setup import ClassifierStage, Setup
 from admf_ray.ensembles import ENSEMBLES
 from admf_ray.events import (
     Bar,
@@ -25,7 +25,7 @@ from admf_ray.events import (
     Signal,
     by_strategy,
 )
-from admf_ray.indicators import Hub
+from admf_ray.indicators import Hub, Stream
 
 __all__ = ["ClassifierRunner", "EnsembleRunner", "Feed", "HubStream", "StrategyRunner"]
 
@@ -68,6 +68,9 @@ class HubStream:
     The rows of the hub that came before the segment are taken over; later ones are unknown until their bar has come.
     """
 
+    def __init__(self) -> None:
+        self._stream: Stream | None = None
+
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars, before those who read what they give."""
         self._bus = bus
@@ -83,7 +86,7 @@ class HubStream:
 
     def reset(self) -> None:
         """Let the matrix go."""
-        del self._stream, self._matrix
+        self._stream, self._matrix = None, np.empty((0, 0))
 
     def on_bar(self, event: Event[Bar]) -> None:
         """Take in the prices of a symbol; with those of the last one, compute what follows."""
@@ -92,6 +95,7 @@ class HubStream:
         self._matrix[place : place + len(FIELDS), bar] = prices
         if symbol != self._last_symbol:
             return
+        assert self._stream is not None
         self._stream.advance(bar + 1)
         bus = self._bus
         if bus.hears(EventType.INDICATOR):
@@ -111,6 +115,7 @@ class ClassifierRunner:
 
     def __init__(self, watch: int) -> None:
         self.watch = watch
+        self._stage: ClassifierStage | None = None
 
     def initialize(self, bus: EventBus) -> None:
         """Listen to bars."""
@@ -129,12 +134,13 @@ class ClassifierRunner:
 
     def reset(self) -> None:
         """Let the candidate go."""
-        del self._stage
+        self._stage = None
 
     def on_bar(self, event: Event[Bar]) -> None:
         """Classify a bar once all of its symbols are there."""
         if event.payload.symbol != self._last_symbol:
             return
+        assert self._stage is not None
         bar = event.payload.bar
         self._stage.advance(bar, bar + 1)
         regime, before = int(self._stage.out[0, bar]), self._newest
@@ -145,6 +151,7 @@ class ClassifierRunner:
 
     def regimes(self, span: tuple[int, int]) -> npt.NDArray[np.int64]:
         """Give the labels of a span."""
+        assert self._stage is not None
         found: npt.NDArray[np.int64] = self._stage.out[0, slice(*span)].astype(np.int64)
         return found
 

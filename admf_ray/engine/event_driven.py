@@ -52,7 +52,7 @@ def container_spec(books: Mapping[str, Composition], streams: bool = False) -> C
     """
     feed = [*([ComponentSpec("hub", HubStream)] if streams else []), ComponentSpec("feed", Feed)]
     only = books.get(BOOK)
-    if only is not None and len(books) == 1 and len(only.members) == 1 and not only.watches:
+    if only is not None and len(books) == 1 and only.ensemble is None and not only.watches:
         chain = _account(only)
         strategy = ComponentSpec("strategy_runner", StrategyRunner)
         return ContainerSpec(
@@ -73,7 +73,8 @@ def _account(composition: Composition) -> list[ComponentSpec]:
     """Give the components of an account, risk last."""
     needs = {"account": "account"}
     options = {
-        "strategies": tuple(member.name for member in composition.members),
+        "strategies": composition.member_names,
+        "is_combined": composition.ensemble is not None,
         "regime": composition.watches[0].name if composition.watches else None,
     }
     return [
@@ -175,7 +176,7 @@ class Market:
         self.container = container
         nested = container.children
         self.books = (
-            {child.container_id.rpartition(".")[2]: Book(child.family()) for child in nested}
+            {child.container_id.removeprefix(f"{container.container_id}."): Book(child.family()) for child in nested}
             if nested
             else {BOOK: Book(iter((container,)))}
         )

@@ -1,4 +1,4 @@
-"""Three rules: the weighted mean, the majority, and whoever wants most."""
+"""Three rules: the weighted sum, the majority, and whoever wants most. A member without weight has no say in any."""
 
 import math
 from typing import Any
@@ -10,10 +10,19 @@ from admf_ray.ensembles.registry import ENSEMBLES, Ensemble
 __all__ = ["strongest", "vote", "weighted"]
 
 
+_ROUNDING = 1e-12
+
+
 @shared
-def _clipped(target: float) -> float:
-    """Give a target within full exposure: weights that add up to 1 may exceed it by a rounding."""
-    return min(1.0, max(-1.0, target))
+def _balanced(total: float) -> float:
+    """Give a sum without the rounding that is left where shares cancel, within full exposure."""
+    return 0.0 if abs(total) < _ROUNDING else min(1.0, max(-1.0, total))
+
+
+@shared
+def _speaks(weight: float, target: float) -> bool:
+    """Say whether a member has a weight and knows what it wants."""
+    return weight > 0.0 and target == target
 
 
 @compiled(ENSEMBLE)
@@ -25,11 +34,13 @@ def weighted(targets: Any, weights: Any, start: int, stop: int, shares: Any, out
             known = False
             for m in range(targets.shape[0]):
                 target = targets[m, s, t]
-                share = weights[m] * target if target == target else 0.0
-                known |= target == target
+                speaks = _speaks(weights[m], target)
+                # Adding 0 makes a share of -0 one of 0.
+                share = weights[m] * target + 0.0 if speaks else 0.0
+                known |= speaks
                 shares[m, s, t] = share
                 total += share
-            out[s, t] = _clipped(total) if known else math.nan
+            out[s, t] = _balanced(total) if known else math.nan
 
 
 @compiled(ENSEMBLE)
@@ -44,11 +55,12 @@ def vote(targets: Any, weights: Any, start: int, stop: int, shares: Any, out: An
             known = False
             for m in range(targets.shape[0]):
                 target = targets[m, s, t]
-                share = weights[m] * sign(target) if target == target else 0.0
-                known |= target == target
+                speaks = _speaks(weights[m], target)
+                share = weights[m] * sign(target) if speaks else 0.0
+                known |= speaks
                 shares[m, s, t] = share
                 total += share
-            out[s, t] = sign(total) if known else math.nan
+            out[s, t] = sign(_balanced(total)) if known else math.nan
 
 
 @compiled(ENSEMBLE)
@@ -64,13 +76,13 @@ def strongest(targets: Any, weights: Any, start: int, stop: int, shares: Any, ou
             for m in range(targets.shape[0]):
                 target = targets[m, s, t]
                 shares[m, s, t] = 0.0
-                if weights[m] * abs(target) > most:
+                if _speaks(weights[m], target) and weights[m] * abs(target) > most:
                     best = m
                     most = weights[m] * abs(target)
             out[s, t] = math.nan
             if best >= 0:
-                out[s, t] = targets[best, s, t]
-                shares[best, s, t] = targets[best, s, t]
+                out[s, t] = targets[best, s, t] + 0.0
+                shares[best, s, t] = targets[best, s, t] + 0.0
 
 
 ENSEMBLES.add(

@@ -77,6 +77,7 @@ CONTRACTS: tuple[Contract, ...] = (
         (
             EventType.SIGNAL,
             EventType.ENSEMBLE,
+            EventType.REGIME,
             EventType.ORDER_REQUEST,
             EventType.RISK_BREACH,
             EventType.PORTFOLIO,

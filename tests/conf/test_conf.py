@@ -28,7 +28,7 @@ def test_every_experiment_composes_and_has_a_command_and_a_line_of_help(name: st
 
 
 def test_every_command_has_an_experiment() -> None:
-    assert set(COMMANDS) <= set(experiments())
+    assert set(COMMANDS) == {compose_settings([f"+experiment={name}"]).experiment for name in experiments()}
 
 
 @pytest.mark.parametrize(

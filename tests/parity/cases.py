@@ -251,10 +251,13 @@ def account_rules(draw: st.DrawFn, symbols: Sequence[str], price: float = 100.0)
 def cases(draw: st.DrawFn) -> Case:
     """Give a panel, and rules for its symbols and prices."""
     panel = draw(panels())
-    close = panel.bars.close[0]
-    known = close[~np.isnan(close)]
-    price = float(f"{known[0]:.0e}") if len(known) else 1.0
-    return Case(panel, draw(account_rules(panel.bars.symbols, price)))
+    return Case(panel, draw(account_rules(panel.bars.symbols, usual_price(panel.bars))))
+
+
+def usual_price(bars: Bars) -> float:
+    """Give a round price that is near to the first one of the first symbol."""
+    known = bars.close[0][~np.isnan(bars.close[0])]
+    return float(f"{known[0]:.0e}") if len(known) else 1.0
 
 
 def full_book(level: Level) -> Case:

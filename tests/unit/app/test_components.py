@@ -69,11 +69,14 @@ class LastPrice:
 """
 
 
-@pytest.mark.parametrize("family", ["strategies", "indicators", "sizings", "components"])
+FAMILIES = ("strategies", "classifiers", "ensembles", "indicators", "sizings", "components")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_one_family_is_listed_alone(elsewhere, capsys: pytest.CaptureFixture[str], family: str) -> None:
     assert main(["+experiment=components", f"protocol={family.upper()}", "logging=json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert {"strategies", "indicators", "sizings", "components"} & set(record) == {family}
+    assert set(FAMILIES) & set(record) == {family}
     assert main(["+experiment=components", f"protocol={family}"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert [line for line in printed if not line.startswith(" ")] == [family]

@@ -10,7 +10,7 @@ import pytest
 from admf_ray.core.bars import FIELDS, Bars
 from admf_ray.core.records import DistanceKind, FillPolicy, Reason
 from admf_ray.engine.composition import Composition
-from admf_ray.engine.event_driven import BOOK, container_spec, run_segment_in_container
+from admf_ray.engine.event_driven import BOOK, container_spec, run_books_in_containers, run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
 from admf_ray.engine.setup import Setup
 from admf_ray.engine.spec import AccountRules, Distance
@@ -197,3 +197,12 @@ def test_the_chain_names_its_components_in_order() -> None:
         "risk",
         "feed",
     ]
+
+
+@pytest.mark.parametrize("name", ["careful", "two words", "v1.5"])
+def test_a_book_is_found_by_its_name(sp500: Bars, name: str) -> None:
+    search = plan_search(sp500.head(100), STRATEGIES["buy_and_hold"], Candidates.single({}), COSTS)
+    setup = search.setup(search.hub(), 0)
+    found = run_books_in_containers({name: setup, "other": setup}, 0, 100)
+    assert list(found) == [name, "other"]
+    assert all(equal(one, run_segment(setup, 0, 100)) for one in found.values())

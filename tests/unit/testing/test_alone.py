@@ -51,7 +51,10 @@ def test_services_are_read_only() -> None:
 def test_a_registered_component_is_found_by_its_name() -> None:
     with pytest.raises(ConfigError, match=r"no component is named 'fed' \(did you mean feed\?\)"), alone("fed"):
         pass
-    with pytest.raises(ConfigError, match="component 'feed': no component or service is named 'bars'"), alone("feed"):
+    with (
+        pytest.raises(ConfigError, match="component 'risk': no component or service is named 'account'"),
+        alone("risk"),
+    ):
         pass
 
 

@@ -7,10 +7,26 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.containers import COMPONENTS, component_kind
+from admf_ray.engine.composition import Composition, Member, Watch
+from admf_ray.engine.simulate import Part
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ContractError
-from admf_ray.events import PAYLOADS, Event, EventBus, EventType, Fill, Order, Phase, Signal, System, by_strategy
+from admf_ray.events import (
+    PAYLOADS,
+    Ensemble,
+    Event,
+    EventBus,
+    EventType,
+    Fill,
+    Order,
+    Phase,
+    Regime,
+    Signal,
+    System,
+    by_strategy,
+)
 from admf_ray.optimize import Candidates, plan_search
 from admf_ray.strategies import STRATEGIES
 from admf_ray.testing.alone import Alone
@@ -293,67 +309,147 @@ def test_a_check_that_fails_is_reported_and_the_others_go_on() -> None:
     assert {name for name, error in found.items() if error} == {"reset"}
 
 
+BARS = bars_of([10.0, 11.0, 12.0, 9.0, 8.0, 12.0, 13.0, 14.0])
+SPAN = (0, 8)
+ONE = Composition.of(STRATEGIES["price_sma"])
+SEVERAL = Composition(
+    (Member("trend", STRATEGIES["price_sma"]), Member("dip", STRATEGIES["rsi_reversion"])),
+    (Watch("classifier", CLASSIFIERS["trend"]),),
+    "weighted",
+    (0.6, 0.4),
+)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "classifier_runner": {"watch": 0},
+    "ensemble_runner": {"strategies": SEVERAL.member_names},
+    "risk": {"strategies": ONE.member_names},
+    "risk of several": {"strategies": SEVERAL.member_names, "regime": "classifier"},
+    "strategy_runner of several": {"member": 1, "waits": True},
+}
+COMPONENTS_OF_THE_ENGINE = (
+    *("account", "classifier_runner", "ensemble_runner", "execution", "feed", "hub", "portfolio", "risk"),
+    *("risk of several", "strategy_runner", "strategy_runner of several"),
+)
+
+
 def chain(name: str) -> Specimen:
     """Give one of the engine's components with all that it needs, and what a backtest does with it."""
-    bars = bars_of([10.0, 11.0, 12.0, 9.0, 8.0, 12.0, 13.0, 14.0])
-    strategy, rules = STRATEGIES["price_sma"], AccountRules(cash=10_000.0)
-    search = plan_search(bars, strategy, Candidates.single({"period": 2.0}), rules)
-    services = {
-        "bars": bars,
-        "matrix": search.hub().matrix,
-        "strategy": strategy,
-        "rows": search.rows[search.requests.wanted(search.candidates, 0, 1)[0]],
-        "params": search.candidates.block(0, 1)[0],
-        "rules": rules,
-        "flat": search.flat,
-        "span": (0, 8),
-    }
-    closes = bars.close[0].tolist()
+    component = name.partition(" ")[0]
+    composition = SEVERAL if component in {"classifier_runner", "ensemble_runner"} or " " in name else ONE
+    periods = {text: 2.0 for text in composition.parameter_names if text.endswith("period")}
+    candidates = Candidates.single(composition.complete(periods))
+    search = plan_search(BARS, composition, candidates, AccountRules(cash=10_000.0))
+    hub = search.hub()
+    setup = search.setup(hub, 0)
+    closes = BARS.close[0].tolist()
 
     def tell_bar(one: Alone, bar: int) -> Event[Any]:
         return one.publish(PAYLOADS[EventType.BAR]("A", bar, *[closes[bar]] * 4, 1e6), "feed", bar + 1)
 
-    def feed(one: Alone) -> None:
-        for bar in range(8):
-            one.component.publish(bar)
-
-    def strategy_runner(one: Alone) -> None:
-        for bar in range(8):
+    def tell_bars(one: Alone) -> None:
+        for bar in range(*SPAN):
             tell_bar(one, bar)
 
-    def risk(one: Alone) -> None:
-        one.publish(Signal("price_sma", "A", 0, 1.0), "price_sma", correlation_id="trade-1")
+    def feed(one: Alone) -> None:
+        for bar in range(*SPAN):
+            one.component.publish(bar)
+
+    def strategy_runner_of_several(one: Alone) -> None:
+        for bar in range(*SPAN):
+            one.publish(Regime("classifier", "A", bar, bar % 2, -1), "classifier")
+            one.component.end_bar(bar, tell_bar(one, bar))
+
+    def ensemble_runner(one: Alone) -> None:
+        for bar, (strategy, target) in enumerate((("trend", 1.0), ("dip", 0.5), ("trend", 0.0), ("dip", np.nan))):
+            one.publish(Signal(strategy, "A", bar, target), strategy)
+            one.component.end_bar(bar, tell_bar(one, bar))
+
+    def decide(one: Alone) -> None:
         # As the portfolio would have it.
         one.container.resolve("account").postpone_mark()
         one.component.end_bar(0, tell_bar(one, 0))
 
+    def risk(one: Alone) -> None:
+        one.publish(Signal("price_sma", "A", 0, 1.0), "price_sma", correlation_id="trade-1")
+        decide(one)
+
+    def risk_of_several(one: Alone) -> None:
+        one.publish(Regime("classifier", "A", 0, 1, -1), "classifier")
+        combined = Ensemble("weighted", "A", 0, 0.6, SEVERAL.member_names, (0.6, 0.0))
+        one.publish(combined, "weighted", correlation_id="trade-1")
+        decide(one)
+
     def execution(one: Alone) -> None:
-        one.publish(Order("A", 0, 1, 1, 10.0, 0, np.nan))
-        for bar in range(8):
-            one.component.end_bar(bar, tell_bar(one, bar))
+        closing = tell_bar(one, 0)
+        # As risk would have it.
+        account = one.container.resolve("account")
+        account.targets[:, 0] = 1.0
+        account.postpone_mark()
+        account.do_part(Part.DECIDE, 0)
+        one.publish(Order("A", 0, 1, 1, 1_000.0, 0, np.nan))
+        one.component.end_bar(0, closing)
+        one.component.end_bar(1, tell_bar(one, 1))
 
     def portfolio(one: Alone) -> None:
         one.component.end_bar(0, tell_bar(one, 0))
         one.publish(Fill("alone", "A", 1, 10.0, 11.0, 0.0, 0.0, 10.0, 9_890.0, 0, 1, 1, 0, 0))
         one.component.end_bar(1, tell_bar(one, 1))
 
-    drives = {
-        "feed": feed,
-        "strategy_runner": strategy_runner,
-        "risk": risk,
+    drives: dict[str, Callable[[Alone], None]] = {
+        "account": lambda one: None,
+        "classifier_runner": tell_bars,
+        "ensemble_runner": ensemble_runner,
         "execution": execution,
+        "feed": feed,
+        "hub": tell_bars,
         "portfolio": portfolio,
+        "risk": risk,
+        "risk of several": risk_of_several,
+        "strategy_runner": tell_bars,
+        "strategy_runner of several": strategy_runner_of_several,
     }
-    beside = {"account": "account"} if "account" in {one.name for one in COMPONENTS[name].parameters} else {}
-    taken = {one.name for kind in (name, *beside.values()) for one in COMPONENTS[kind].parameters}
-    wanted = {key: value for key, value in services.items() if key in taken}
-    return Specimen(name, wanted, beside=beside, drive=drives.get(name, lambda one: None))
+    beside = {"account": "account"} if "account" in {one.name for one in COMPONENTS[component].parameters} else {}
+
+    def drive(one: Alone) -> None:
+        for part in beside:
+            one.container.resolve(part).begin(setup, SPAN)
+        if component == "hub":
+            one.component.begin(hub, SPAN[0])
+        else:
+            one.component.begin(setup, SPAN)
+        drives[name](one)
+
+    return Specimen(component, options=OPTIONS.get(name, {}), beside=beside, drive=drive)
 
 
-@pytest.mark.parametrize("name", ["account", "execution", "feed", "portfolio", "risk", "strategy_runner"])
+@pytest.mark.parametrize("name", COMPONENTS_OF_THE_ENGINE)
 def test_the_engine_s_components_keep_their_contracts(name: str) -> None:
-    specimen = chain(name)
-    assert {check: str(error) for check, error in check_component(specimen) if error} == {}
+    found = dict(check_component(chain(name)))
+    assert {check: str(error) for check, error in found.items() if error} == {}
+    assert set(found) == {check for check in CONFORMANCE if check not in {"dependencies", "contract"}} | (
+        set() if name == "account" else {"contract"}
+    )
+
+
+def test_what_is_told_of_a_candidate_is_what_its_component_is_there_for() -> None:
+    said = {}
+    for name in COMPONENTS_OF_THE_ENGINE:
+        specimen = chain(name)
+        with specimen.alone() as one:
+            specimen.run(one)
+            said[name] = {str(event.type) for event in one.heard}
+    assert said == {
+        "account": set(),
+        "classifier_runner": {"REGIME"},
+        "ensemble_runner": {"ENSEMBLE"},
+        "execution": {"FILL"},
+        "feed": {"BAR"},
+        "hub": {"INDICATOR"},
+        "portfolio": {"PORTFOLIO", "POSITION_OPEN"},
+        "risk": {"ORDER"},
+        "risk of several": {"ORDER"},
+        "strategy_runner": {"SIGNAL"},
+        "strategy_runner of several": {"SIGNAL"},
+    }
 
 
 def test_risk_alone_turns_a_signal_into_an_order() -> None:

@@ -41,7 +41,20 @@ _VARIABLES = {
     "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 100.0, 100.0),
 }
 _FREE = ("strategy.params", "strategy.space", "strategy.trades_in", "strategy.by_regime", "classifier.params")
-_OF_PLACE = ("run_root", "run_name", "run", "runs", "cluster", "hub", "engine", "logging", "report")
+_OF_PLACE = (
+    "run_root",
+    "run_name",
+    "run",
+    "runs",
+    "target",
+    "from",
+    "to",
+    "cluster",
+    "hub",
+    "engine",
+    "logging",
+    "report",
+)
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "hub": "shared", "engine": "compiled", "logging": "console", "report": "html"}
 _RECHOSEN = {"windows": "rolling", **_ANEW}

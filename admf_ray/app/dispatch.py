@@ -18,7 +18,7 @@ from admf_ray.app.commands import (
     walkforward,
 )
 from admf_ray.app.configuration import experiment_lines
-from admf_ray.app.settings import Settings
+from admf_ray.app.settings import TRADING, Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 from admf_ray.plugins import activate, find_plugins
@@ -39,9 +39,6 @@ COMMANDS: dict[str, Callable[[Settings, Console], int]] = {
 }
 
 
-_TRADING = ("backtest", "sweep", "walkforward")
-
-
 def execute(settings: Settings, console: Console) -> int:
     """Run the experiment's command; give the exit code."""
     if settings.experiment not in COMMANDS:
@@ -49,7 +46,7 @@ def execute(settings: Settings, console: Console) -> int:
         raise ConfigError(f"experiment: {refusal}\n{experiment_lines()}")
     activate(find_plugins(settings.plugins))
     if settings.print == "containers":
-        if settings.experiment not in _TRADING:
-            raise ConfigError(f"print: {settings.experiment} runs no containers; allowed with: {', '.join(_TRADING)}")
+        if settings.experiment not in TRADING:
+            raise ConfigError(f"print: {settings.experiment} runs no containers; allowed with: {', '.join(TRADING)}")
         return containers.run(settings, console)
     return COMMANDS[settings.experiment](settings, console)

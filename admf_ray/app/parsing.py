@@ -15,7 +15,7 @@ __all__ = ["allowed_options", "parse_settings"]
 
 def allowed_options(path: Sequence[str]) -> list[str]:
     """Give the names of the options below a path of option names, none where it is no section."""
-    return sorted({name for model in _models(path) for name in model.model_fields})
+    return sorted({field.alias or name for model in _models(path) for name, field in model.model_fields.items()})
 
 
 def _models(path: Sequence[str]) -> list[type[BaseModel]]:

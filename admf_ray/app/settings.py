@@ -31,6 +31,7 @@ from admf_ray.optimize import OBJECTIVES, Choice
 from admf_ray.plugins import plugin_file
 
 __all__ = [
+    "TRADING",
     "ClusterSettings",
     "DataSettings",
     "Range",
@@ -40,7 +41,23 @@ __all__ = [
     "required_run",
 ]
 
+TRADING = ("backtest", "sweep", "walkforward")
+"""Experiments that trade: others look at data, at runs or at the platform."""
+
 _OF_BOOKS = ("strategy", "classifier", "filters", "ensemble", "risk")
+Category = Literal[
+    "kernels",
+    "isolation",
+    "event_flow",
+    "expected_results",
+    "reproducibility",
+    "scaling",
+    "latency",
+    "error_handling",
+    "cleanup",
+    "memory",
+    "batch_processing",
+]
 _SPAN_FIELDS = ("train", "test", "step", "gap")
 
 
@@ -208,7 +225,10 @@ class Settings(Section):
     run: Path | None = None
     runs: tuple[Path, ...] = ()
     print: Literal["containers"] | None = None
-    category: Literal["kernels", "isolation"] | None = None
+    target: str | None = None
+    from_step: str | None = Field(default=None, alias="from")
+    to: str | None = None
+    category: Category | None = None
     protocol: str | None = None
     instruments: Mapping[str, InstrumentSettings] = {}
     dataset: Dataset | None = None
@@ -270,7 +290,7 @@ class Settings(Section):
 
     def plain(self) -> dict[str, Any]:
         """Give the settings as plain values, for files and fingerprints."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
     @property
     def choice(self) -> Choice:

@@ -1,15 +1,26 @@
 """``+experiment=selfcheck``: what the platform promises, put to the test on this machine."""
 
+import time
 from collections.abc import Callable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from admf_ray.app.selfcheck import (
+    CATEGORIES,
+    COORDINATOR,
+    MOST,
+    Cost,
+    assemble_target,
+    chosen_steps,
+    costs,
+    target_settings,
+)
 from admf_ray.app.settings import Settings
 from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.containers import ComponentKind
-from admf_ray.errors import first_line
+from admf_ray.errors import ConfigError, first_line
 from admf_ray.indicators import INDICATORS
 from admf_ray.logs import log_record
 from admf_ray.plugins import active_entries
@@ -24,13 +35,32 @@ _ROUNDS = 20
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Check one category, or all; with plugins the kernels that they register. 1 where a promise is broken."""
-    category = settings.category or ("kernels" if settings.plugins else None)
-    chosen = [name for name in _CATEGORIES if category in {None, name}]
-    broken = [line for name in chosen for line in _CATEGORIES[name](settings, console)]
+    """Check one category, or all; with plugins the kernels that they register. 1 where a promise is broken.
+
+    With ``target`` ten categories of an experiment are checked, with ``from`` and ``to`` the costs of steps.
+    """
+    if settings.target is not None and (settings.from_step, settings.to) != (None, None):
+        raise ConfigError(f"target: {settings.target}, and from or to; allowed: one of them")
+    if settings.target is not None:
+        broken = _of_target(settings, settings.target, console)
+    elif settings.from_step is not None or settings.to is not None:
+        broken = _of_steps(settings, console)
+    else:
+        broken = _of_platform(settings, console)
     for line in broken:
         console.print(f"broken: {line}", highlight=False, markup=False, soft_wrap=True)
     return 1 if broken else 0
+
+
+def _of_platform(settings: Settings, console: Console) -> list[str]:
+    """Check what needs no target; give what is broken, a line each."""
+    category = settings.category or ("kernels" if settings.plugins else None)
+    if category is not None and category not in _WITHOUT_TARGET:
+        raise ConfigError(
+            f"category: {category} needs a target; allowed: {', '.join(_WITHOUT_TARGET)}, or target=step1"
+        )
+    chosen = [name for name in _WITHOUT_TARGET if category in {None, name}]
+    return [line for name in chosen for line in _WITHOUT_TARGET[name](settings, console)]
 
 
 def _kernels(settings: Settings, console: Console) -> list[str]:
@@ -81,4 +111,74 @@ def _isolation(settings: Settings, console: Console) -> list[str]:  # noqa: ARG0
     return broken
 
 
-_CATEGORIES: dict[str, Callable[[Settings, Console], list[str]]] = {"kernels": _kernels, "isolation": _isolation}
+_WITHOUT_TARGET: dict[str, Callable[[Settings, Console], list[str]]] = {"kernels": _kernels, "isolation": _isolation}
+
+
+# With a target
+
+
+def _of_target(settings: Settings, name: str, console: Console) -> list[str]:
+    """Check the categories on an experiment, telling of each as it is done; give what is broken, a line each."""
+    if settings.category is not None and settings.category not in CATEGORIES:
+        raise ConfigError(f"category: {settings.category} has no target; allowed with one: {', '.join(CATEGORIES)}")
+    target = assemble_target(name, target_settings(name, settings))
+    start, stop = target.span
+    books = ", ".join(f"{book}: {one.name}" for book, one in target.books.items())
+    console.print(f"target {name}: {books}; {stop - start:,} bars of {', '.join(target.bars.symbols)}", highlight=False)
+    chosen = [category for category in CATEGORIES if settings.category in {None, category}]
+    table = Table("category", "verdict", "measured", box=SIMPLE_HEAD)
+    broken = []
+    for number, category in enumerate(chosen, start=1):
+        check, promise = CATEGORIES[category]
+        began = time.perf_counter()
+        try:
+            verdict, measured = "holds", check(target)
+        except Exception as error:
+            verdict, measured = "broken", first_line(error)
+            broken.append(f"{category} ({promise}): {measured}")
+        seconds = time.perf_counter() - began
+        table.add_row(category, verdict, measured)
+        console.print(f"{number}/{len(chosen)} {category}: {verdict} ({seconds:.1f} s)", highlight=False)
+        log_record("SELFCHECK", {"target": name, "category": category, "verdict": verdict, "measured": measured})
+    console.print(table)
+    console.print(f"selfcheck of {name}: {len(chosen)} categories, {len(broken)} broken", highlight=False)
+    return broken
+
+
+# Between steps
+
+
+def _of_steps(settings: Settings, console: Console) -> list[str]:
+    """Compare the costs of steps, each with the one before it; give what is broken, a line each."""
+    if settings.category is not None:
+        raise ConfigError(f"category: {settings.category}, and from or to; allowed: one of them")
+    chosen = chosen_steps(settings.from_step, settings.to)
+    found = costs([assemble_target(name, target_settings(name, settings, "from")) for name in chosen])
+    table = Table("step", "books", "us a bar", "ratio", "verdict", box=SIMPLE_HEAD)
+    for one in found:
+        verdict = "holds" if one.is_allowed else "broken"
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f}x"
+        table.add_row(one.step, str(one.books), f"{one.microseconds:.1f}", ratio, verdict)
+        log_record(
+            "SELFCHECK",
+            {
+                "category": "steps",
+                "name": one.step,
+                "verdict": verdict,
+                "microseconds": one.microseconds,
+                "ratio": one.ratio,
+            },
+        )
+    console.print(table)
+    broken = [_exceeding(one) for one in found if not one.is_allowed]
+    console.print(f"all steps were run by one function, {COORDINATOR}, and nothing but their configuration differed")
+    console.print(
+        f"steps {chosen[0]} to {chosen[-1]}: {len(found) - 1} ratios, at most {MOST:g}x each allowed, "
+        f"{len(broken)} broken",
+        highlight=False,
+    )
+    return broken
+
+
+def _exceeding(cost: Cost) -> str:
+    return f"{cost.step}: {cost.ratio:.2f}x the cost of the step before; allowed: at most {MOST:g}x"

@@ -49,4 +49,6 @@ def test_machines_get_a_record_for_each_check(elsewhere: Path, capsys: pytest.Ca
 
 def test_an_unknown_category_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["+experiment=selfcheck", "category=isolaton"]) == 2
-    assert "category: 'isolaton' is not allowed; allowed: 'kernels' or 'isolation'" in capsys.readouterr().err
+    assert (
+        "category: 'isolaton' is not allowed; allowed: 'kernels', 'isolation', 'event_flow'" in capsys.readouterr().err
+    )

@@ -322,7 +322,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "classifier_runner": {"watch": 0},
     "ensemble_runner": {"strategies": SEVERAL.member_names},
     "risk": {"strategies": ONE.member_names},
-    "risk of several": {"strategies": SEVERAL.member_names, "regime": "classifier"},
+    "risk of several": {"strategies": SEVERAL.member_names, "is_combined": True, "regime": "classifier"},
     "strategy_runner of several": {"member": 1, "waits": True},
 }
 COMPONENTS_OF_THE_ENGINE = (

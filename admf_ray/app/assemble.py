@@ -1,6 +1,6 @@
 """From settings to what phases work on: bars, search, windows, executor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from admf_ray._types import Executor
@@ -18,10 +18,13 @@ from admf_ray.optimize import (
     BEST,
     MOST_RECORDED,
     Candidates,
+    DrawnRange,
     Search,
     axis_values,
+    draw_candidates,
     expand_grid,
     plan_search,
+    plan_space,
     recording,
 )
 from admf_ray.risk.sizing import SIZINGS
@@ -67,8 +70,7 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
                 "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
                 f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
             )
-        axes = {name: _axis(name, values) for name, values in settings.strategy.space.items()}
-        candidates = expand_grid(composition, params, axes, settings.search.constraints)
+        candidates = _candidates(settings, composition, params)
     else:
         candidates = Candidates.single(composition.complete(params))
     rules = settings.account
@@ -139,14 +141,42 @@ def check_account(rules: AccountRules, bars: Bars) -> None:
             raise ConfigError(f"execution.{option}: {unknown[0]} has no volume; allowed: data with volume, or none")
 
 
-def _axis(name: str, values: Range | Sequence[float] | float) -> list[float]:
+def _candidates(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Candidates:
+    """Expand or draw the candidates that ``search`` asks for."""
+    search, given = settings.search, settings.strategy.space
+    if search.sampler == "grid":
+        if search.points:
+            raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
+        axes = {name: _values(name, values) for name, values in given.items()}
+        return expand_grid(composition, params, axes, search.constraints)
+    ranges = {name: _range(values) for name, values in given.items()}
+    space = plan_space(composition, params, ranges, search.constraints)
+    return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points)
+
+
+def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:
+    """Give the values that a grid takes of a parameter."""
+    where = f"strategy.space.{name}"
     match values:
+        case Range(log=True):
+            raise ConfigError(f"{where}.log: it goes with samplers that draw; allowed in a grid: low, high, step")
         case Range():
-            return axis_values(values.low, values.high, values.step, f"strategy.space.{name}")
+            return axis_values(values.low, values.high, 1.0 if values.step is None else values.step, where)
         case float():
             return [values]
         case _:
             return list(values)
+
+
+def _range(values: Range | Sequence[float] | float) -> DrawnRange | Sequence[float]:
+    """Give what a sampler may draw of a parameter."""
+    match values:
+        case Range():
+            return DrawnRange(values.low, values.high, values.step, values.log)
+        case float():
+            return [values]
+        case _:
+            return values
 
 
 def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]) -> list[str]:

@@ -15,11 +15,12 @@ __all__ = [
 
 
 class Range(Section):
-    """One searched parameter: low, low + step, ... up to high."""
+    """One searched parameter: low, low + step, ... up to high; drawn without a step any number, or any whole one."""
 
     low: float
     high: float
-    step: float = 1.0
+    step: float | None = None
+    log: bool = False
 
 
 class StrategySettings(Section):

@@ -159,7 +159,9 @@ class SplitWindows(Section):
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
-    sampler: Literal["grid"] = "grid"
+    sampler: Literal["grid", "random", "qmc"] = "grid"
+    trials: Annotated[int, Field(ge=1)] = 500
+    points: Sequence[Mapping[str, float]] = ()
     objective: str = "sharpe"
     min_trades: Annotated[int, Field(ge=1)] = 1
     constraints: Sequence[str] = ()
@@ -219,6 +221,7 @@ class Settings(Section):
     """Everything that a run depends on."""
 
     experiment: str
+    seed: Annotated[int, Field(ge=0)] = 0
     plugins: tuple[str, ...] = ()
     run_root: Path | None = None
     run_name: str | None = None

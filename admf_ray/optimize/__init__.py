@@ -2,6 +2,7 @@
 
 from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
+from admf_ray.optimize.sampling import DrawnRange, draw_candidates, plan_space
 from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
 from admf_ray.optimize.trials import (
@@ -23,6 +24,7 @@ __all__ = [
     "STATUSES",
     "Candidates",
     "Choice",
+    "DrawnRange",
     "Leaders",
     "Search",
     "Stitched",
@@ -33,9 +35,11 @@ __all__ = [
     "certify",
     "check_memory",
     "choose",
+    "draw_candidates",
     "evaluate_window",
     "expand_grid",
     "plan_search",
+    "plan_space",
     "plan_together",
     "recorded_metrics",
     "recording",

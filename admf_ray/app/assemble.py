@@ -15,8 +15,10 @@ from admf_ray.engine.composition import Composition
 from admf_ray.engine.spec import AccountRules, Instrument
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import (
+    ADAPTIVE,
     BEST,
     MOST_RECORDED,
+    Adaptive,
     Candidates,
     DrawnRange,
     Search,
@@ -70,9 +72,9 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
                 "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
                 f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
             )
-        candidates = _candidates(settings, composition, params)
+        candidates, adaptive = _candidates(settings, composition, params)
     else:
-        candidates = Candidates.single(composition.complete(params))
+        candidates, adaptive = Candidates.single(composition.complete(params)), None
     rules = settings.account
     check_account(rules, bars)
     search = plan_search(bars, composition, candidates, rules)
@@ -84,7 +86,8 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     if settings.engine.streams and engine == "compiled":
         raise ConfigError("engine.streams: containers stream the hub; allowed: engine=event_driven, or false")
     fit = _fit_span(settings, bars, composition, searched)
-    return replace(search, isolated=isolated, engine=engine, streams=settings.engine.streams, fit=fit)
+    streams = settings.engine.streams
+    return replace(search, isolated=isolated, engine=engine, streams=streams, adaptive=adaptive, fit=fit)
 
 
 def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched: bool) -> tuple[int, int] | None:
@@ -141,17 +144,33 @@ def check_account(rules: AccountRules, bars: Bars) -> None:
             raise ConfigError(f"execution.{option}: {unknown[0]} has no volume; allowed: data with volume, or none")
 
 
-def _candidates(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Candidates:
-    """Expand or draw the candidates that ``search`` asks for."""
+def _candidates(
+    settings: Settings, composition: Composition, params: Mapping[str, float]
+) -> tuple[Candidates, Adaptive | None]:
+    """Expand or draw the candidates that ``search`` asks for; or give one of them, and how others are proposed."""
     search, given = settings.search, settings.strategy.space
     if search.sampler == "grid":
         if search.points:
             raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
         axes = {name: _values(name, values) for name, values in given.items()}
-        return expand_grid(composition, params, axes, search.constraints)
+        return expand_grid(composition, params, axes, search.constraints), None
     ranges = {name: _range(values) for name, values in given.items()}
     space = plan_space(composition, params, ranges, search.constraints)
-    return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points)
+    if search.sampler not in ADAPTIVE:
+        return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None
+    # One set that obeys all shows that there are some, and that its series can be computed.
+    example = draw_candidates(space, "random", 1, settings.seed, search.points)
+    fixed = {one.parameter.name: [one.fixed] for one in space.dimensions if one.fixed is not None}
+    proposing = Adaptive(
+        search.sampler,
+        search.trials,
+        search.batch,
+        settings.seed,
+        {**fixed, **ranges},
+        search.constraints,
+        search.points,
+    )
+    return example, proposing
 
 
 def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:

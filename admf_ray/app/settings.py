@@ -159,13 +159,19 @@ class SplitWindows(Section):
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
-    sampler: Literal["grid", "random", "qmc"] = "grid"
+    sampler: Literal["grid", "random", "qmc", "tpe", "nsga2", "genetic"] = "grid"
     trials: Annotated[int, Field(ge=1)] = 500
+    batch: Annotated[int, Field(ge=1)] = 1
     points: Sequence[Mapping[str, float]] = ()
     objective: str = "sharpe"
     min_trades: Annotated[int, Field(ge=1)] = 1
     constraints: Sequence[str] = ()
     record: Literal["all", "objective"] = "all"
+
+    @field_validator("sampler")
+    @classmethod
+    def _resolve_alias(cls, value: str) -> str:
+        return "nsga2" if value == "genetic" else value
 
     @field_validator("objective")
     @classmethod

@@ -2,9 +2,10 @@
 
 from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
-from admf_ray.optimize.sampling import DrawnRange, draw_candidates, plan_space
+from admf_ray.optimize.sampling import Adaptive, DrawnRange, draw_candidates, plan_space
 from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
+from admf_ray.optimize.study import ADAPTIVE, Studied
 from admf_ray.optimize.trials import (
     BEST,
     MOST_RECORDED,
@@ -17,17 +18,20 @@ from admf_ray.optimize.trials import (
 from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, refill, stitch
 
 __all__ = [
+    "ADAPTIVE",
     "BEST",
     "MOST_RECORDED",
     "OBJECTIVES",
     "RECORDS",
     "STATUSES",
+    "Adaptive",
     "Candidates",
     "Choice",
     "DrawnRange",
     "Leaders",
     "Search",
     "Stitched",
+    "Studied",
     "TrialChunk",
     "WindowOutcome",
     "axis_values",

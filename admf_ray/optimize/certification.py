@@ -90,7 +90,7 @@ def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executo
             "bars": search.bars,
             "matrix": hub.matrix,
             "account": search.rules,
-            "flat": search.flat,
+            "flat": search.flat(hub),
         }
     )
     found: dict[int, str] = {}

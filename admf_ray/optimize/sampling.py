@@ -16,7 +16,7 @@ from admf_ray.optimize.space import Candidates
 from admf_ray.seeding import generator
 from admf_ray.strategies import Strategy
 
-__all__ = ["Dimension", "DrawnRange", "Space", "draw_candidates", "plan_space"]
+__all__ = ["Adaptive", "Dimension", "DrawnRange", "Space", "draw_candidates", "plan_space"]
 
 _ROUNDS = 200
 _SOBOL_BITS = 30
@@ -136,6 +136,37 @@ class Space:
             if not holds:
                 raise ConfigError(f"search.points[{number}]: it breaks a constraint: {', '.join(self.constraints)}")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptive:
+    """How a study proposes.
+
+    Attributes
+    ----------
+    sampler : str
+        One of `admf_ray.optimize.study.ADAPTIVE`.
+    trials : int
+        Different parameter sets that are evaluated, at most.
+    batch : int
+        How many are proposed together before any of them is told.
+    seed : int
+        Of the run.
+    ranges : mapping of str to DrawnRange or sequence of float
+        Of the parameters that are searched, and of the others their only value.
+    constraints : sequence of str
+        Beside the strategy's own.
+    points : sequence of mapping
+        Sets that come first.
+    """
+
+    sampler: str
+    trials: int
+    batch: int
+    seed: int
+    ranges: Mapping[str, DrawnRange | Sequence[float]]
+    constraints: Sequence[str] = ()
+    points: Sequence[Mapping[str, float]] = ()
 
 
 def plan_space(

@@ -24,6 +24,7 @@ from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.fitting import fit_watch
 from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
+from admf_ray.optimize.sampling import Adaptive
 from admf_ray.optimize.space import Candidates
 from admf_ray.optimize.trials import BEST
 from admf_ray.plugins import active_plugins
@@ -62,6 +63,9 @@ class Search:
         What simulates; results are the same.
     streams : bool
         Whether containers compute the hub bar by bar instead of reading it; results are the same.
+    adaptive : Adaptive or None
+        How candidates are proposed for each window, where they learn from each other; ``candidates`` then hold one set
+        for all of them.
     fit : tuple of int, or None
         Bars ``[start, stop)`` on which classifiers are fitted, for every span; None: each span on itself, or on the
         train span of its window.
@@ -77,7 +81,18 @@ class Search:
     isolated: bool = False
     engine: Literal["compiled", "event_driven"] = "compiled"
     streams: bool = False
+    adaptive: Adaptive | None = None
     fit: tuple[int, int] | None = None
+
+    @property
+    def sets(self) -> int:
+        """How many candidates a window has, at most."""
+        return len(self.candidates) if self.adaptive is None else self.adaptive.trials
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every series that candidates and the account ask for."""
+        return _with_account(self.requests.keys, self.account_keys)
 
     @property
     def requested(self) -> int:
@@ -85,17 +100,14 @@ class Search:
         of_account = sum(map(len, self.account_keys.values()))
         return len(self.candidates) * self.requests.symbols * len(self.requests.slots) + of_account
 
-    @property
-    def rows(self) -> npt.NDArray[np.int64]:
-        """Rows of the requested keys in the hub, shape [key]."""
-        return np.array([self.plan.rows[key] for key in self.requests.keys], dtype=np.int64)
+    def rows(self, hub: Hub) -> npt.NDArray[np.int64]:
+        """Give the rows of the requested keys in a hub, shape [key]."""
+        return np.array([hub.rows[key] for key in self.requests.keys], dtype=np.int64)
 
-    @property
-    def flat(self) -> npt.NDArray[Any]:
-        """The `HOLDING` array from which every account starts."""
+    def flat(self, hub: Hub) -> npt.NDArray[Any]:
+        """Give the `HOLDING` array from which every account starts."""
         rows = {
-            name: np.array([self.plan.rows[key] for key in keys], dtype=np.int64)
-            for name, keys in self.account_keys.items()
+            name: np.array([hub.rows[key] for key in keys], dtype=np.int64) for name, keys in self.account_keys.items()
         }
         return self.rules.holdings(self.bars.symbols, self.bars.last_bars(), **rows)
 
@@ -108,8 +120,7 @@ class Search:
             Computes the series where there are so many that it pays.
         """
         elsewhere = None if executor is None or executor.workers == 1 else partial(_computed_on, executor)
-        keys = _with_account(self.requests.keys, self.account_keys)
-        hub = compute_hub(self.bars, keys, self.requested, elsewhere)
+        hub = compute_hub(self.bars, self.keys, self.requested, elsewhere)
         if self.isolated:
             hub.counters = self._isolated_counters(hub.counters)
         return hub
@@ -153,8 +164,8 @@ class Search:
         """
         one = candidate, candidate + 1
         params = self.candidates.block(*one)[0]
-        rows = self.rows[self.requests.wanted(self.candidates, *one)[0]]
-        setup = Setup(self.composition, self.bars, hub.matrix, rows, params, self.rules, self.flat)
+        rows = self.rows(hub)[self.requests.wanted(self.candidates, *one)[0]]
+        setup = Setup(self.composition, self.bars, hub.matrix, rows, params, self.rules, self.flat(hub))
         span = self.fit or fit
         if span is None or not self.composition.is_fitted:
             return setup
@@ -176,11 +187,11 @@ class Search:
             found = run_segment(setup, start, stop)
         else:
             found = run_segment_in_container(setup, start, stop, hub=hub if self.streams else None)
-        self.check(found, f"candidate {candidate} over bars {start} to {stop}")
+        self.check(found, setup.flat, f"candidate {candidate} over bars {start} to {stop}")
         return found
 
-    def check(self, segment: Segment, where: str) -> None:
-        """Audit the ledger of a segment.
+    def check(self, segment: Segment, flat: npt.NDArray[Any], where: str) -> None:
+        """Audit the ledger of a segment that started from flat holdings.
 
         Raises
         ------
@@ -193,7 +204,7 @@ class Search:
             fills=segment.fills,
             equity=segment.equity,
             position=segment.position,
-            holdings=self.flat,
+            holdings=flat,
             rules=self.rules.record(self.bars.periods_per_year),
         )
         audit(ledger, where)
@@ -201,6 +212,20 @@ class Search:
     def targets(self, hub: Hub, candidate: int, fit: tuple[int, int] | None = None) -> npt.NDArray[np.float64]:
         """Give the targets of one candidate over the whole series, shape [symbol, bar]; parameters as in `setup`."""
         return wanted_targets(self.setup(hub, candidate, fit), len(self.bars)).targets
+
+    def study_bundle(self, spans: Sequence[tuple[int, int]], choice: Choice) -> dict[str, Any]:
+        """Give what hosts need to run studies; see `admf_ray.optimize.study.run_study`."""
+        return {
+            "plugins": active_plugins(),
+            "composition": self.composition.names(),
+            "bars": self.bars,
+            "account": self.rules,
+            "engine": self.engine,
+            "fit": self.fit,
+            "spans": list(spans),
+            "choice": choice,
+            "adaptive": self.adaptive,
+        }
 
     def bundle(
         self, hub: Hub, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]
@@ -211,7 +236,7 @@ class Search:
             series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
         if self.engine == "event_driven" or not self.composition.is_plain:
             series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, spans)}
-        flat = self.flat
+        flat = self.flat(hub)
         return series | {
             "plugins": active_plugins(),
             "engine": self.engine,
@@ -220,7 +245,7 @@ class Search:
             "variant": tuple(self.rules.variant(flat)),
             "matrix": hub.matrix,
             "session": hub.session,
-            "rows": self.rows,
+            "rows": self.rows(hub),
             "names": self.candidates.names,
             "factors": self.candidates.factors,
             "places": self.candidates.places,
@@ -328,7 +353,7 @@ def check_memory(search: Search, spans: int) -> None:
     CapacityError
         With the arithmetic.
     """
-    candidates, best = len(search.candidates), min(len(search.candidates), BEST)
+    candidates, best = search.sets, min(search.sets, BEST)
     hub = search.plan.height * len(search.bars) * 8
     needed = hub + candidates * _EACH + best * spans * len(METRICS) * 8
     free = psutil.virtual_memory().available

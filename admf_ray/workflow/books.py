@@ -62,7 +62,7 @@ def run_books(searches: Mapping[str, Search], hub: Hub, span: tuple[int, int], f
     rows: list[dict[str, Any]] = []
     for name, search in searches.items():
         segment = segments[name]
-        search.check(segment, f"book '{name}'")
+        search.check(segment, setups[name].flat, f"book '{name}'")
         rows.append(_row(name, search, segment))
         own = {
             "equity": segment_equity_frame(bars, segment, benchmark),

@@ -1,7 +1,7 @@
 """Discovery: the phase that searches, over walk-forward windows or over one span."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,8 @@ import polars as pl
 from admf_ray._types import Executor, Observer
 from admf_ray.data import Separation, Window
 from admf_ray.engine.result import Segment
-from admf_ray.indicators import Hub
 from admf_ray.optimize import (
     Choice,
-    Leaders,
     Search,
     WindowOutcome,
     certify,
@@ -24,7 +22,6 @@ from admf_ray.optimize import (
     recorded_metrics,
     refill,
     stitch,
-    sweep_spans,
 )
 from admf_ray.statistics import per_bar_returns, relative
 from admf_ray.workflow.composed import composition_record
@@ -37,30 +34,11 @@ from admf_ray.workflow.frames import (
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
 from admf_ray.workflow.regimes import fitted_numbers, regime_frames
+from admf_ray.workflow.searching import PHASE, Searched, search_windows
 from admf_ray.workflow.stored import Tables
-from admf_ray.workflow.trials import TrialFiles, candidates_table, trials_table
+from admf_ray.workflow.trials import candidates_table, trials_table
 
-__all__ = ["PHASE", "Swept", "audited", "relative_to", "run_sweep", "run_walk_forward", "span_variant", "sweep_windows"]
-
-PHASE = "discovery"
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What came out of a sweep, beside the chunks of trials.
-
-    Attributes
-    ----------
-    hub : Hub
-    leaders : list of Leaders
-        Of each span.
-    timings : polars.DataFrame
-        One row a chunk.
-    """
-
-    hub: Hub
-    leaders: list[Leaders]
-    timings: pl.DataFrame
+__all__ = ["PHASE", "audited", "relative_to", "run_sweep", "run_walk_forward", "span_variant"]
 
 
 def run_walk_forward(
@@ -99,8 +77,8 @@ def run_walk_forward(
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
     recorded = recorded_metrics(record, choice)
-    files = TrialFiles(folder / "chunks", choice, recorded)
-    found = sweep_windows(search, spans, choice, recorded, executor, observe, files)
+    found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks")
+    search = found.search
     before = [] if earlier is None else earlier.leaders
     hub, leaders = found.hub, [*before, *found.leaders]
     outcomes = []
@@ -119,10 +97,8 @@ def run_walk_forward(
         if outcome.winner is not None and outcome.test is not None
     ]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
-    trials = trials_table(
-        folder / "trials.parquet", chain(old, files.rows(found.leaders, known, len(search.candidates)))
-    )
-    files.remove()
+    trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)))
+    found.forget()
     frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
         "equity": equity_frame(search.bars, stitched),
@@ -133,7 +109,6 @@ def run_walk_forward(
     if earlier is not None:
         frames = earlier.kept(frames)
     tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates), "trials": trials})
-    bars_each = sum(stop - start for start, stop in spans)
     summary = {
         "headline": "walk-forward out of sample, chained",
         "windows": len(windows),
@@ -147,7 +122,7 @@ def run_walk_forward(
         "fitted": fitted_numbers(
             search, hub, [(window, winner, windows[window].train) for window, winner, _ in judged]
         ),
-        **_work(search, choice, record, hub, len(search.candidates) * len(spans) + len(tested), bars_each),
+        **_work(found, choice, record, found.simulated + len(tested)),
     }
     if earlier is not None:
         summary["extends"] = {"run": earlier.name, "windows": known}
@@ -188,14 +163,14 @@ def run_sweep(
         Tables candidates, trials, timings; the best candidate (in sample) as a variant.
     """
     recorded = recorded_metrics(record, choice)
-    files = TrialFiles(folder / "chunks", choice, recorded)
-    found = sweep_windows(search, [span], choice, recorded, executor, observe, files)
+    found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks")
+    search = found.search
     best = found.leaders[0].winner(choice)
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "best": None,
-        **_work(search, choice, record, found.hub, len(search.candidates), span[1] - span[0]),
+        **_work(found, choice, record, found.simulated),
     }
     variants = []
     if best is not None:
@@ -208,8 +183,8 @@ def run_sweep(
         }
         if search.is_optimistic:
             summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span).metrics
-    trials = trials_table(folder / "trials.parquet", files.rows(found.leaders, 0, len(search.candidates)))
-    files.remove()
+    trials = trials_table(folder / "trials.parquet", found.trials(0))
+    found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
     tables = Tables({"timings": found.timings}, stored)
     return PhaseResult(PHASE, tables, summary, variants)
@@ -257,61 +232,17 @@ def relative_to(
     return relative(own, held, periods, search.rules.risk_free / periods)
 
 
-def sweep_windows(
-    search: Search,
-    spans: Sequence[tuple[int, int]],
-    choice: Choice,
-    recorded: Sequence[str],
-    executor: Executor,
-    observe: Observer,
-    files: TrialFiles | None = None,
-) -> Swept:
-    """Sweep candidates over spans.
-
-    Parameters
-    ----------
-    search : Search
-    spans : sequence of (start, stop)
-        Half-open, in bars.
-    choice : Choice
-    recorded : sequence of str
-        Metrics that are recorded of all trials.
-    executor : Executor
-    observe : Observer
-    files : TrialFiles, optional
-        Keeps the trials.
-    """
-    hub = search.hub(executor)
-    total = len(search.candidates)
-    observe("PHASE", {"phase": PHASE, "sets": total, "spans": len(spans), "workers": executor.workers})
-    rows: list[dict[str, Any]] = []
-    leaders = [Leaders.nobody() for _ in spans]
-    for done in sweep_spans(search, hub, spans, choice, recorded, executor):
-        leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
-        if files is not None:
-            files.add(done.result, leaders)
-        first, last = done.chunk
-        rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
-        observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
-        if done.result.containers:
-            observe("CONTAINERS", {"host": done.host, "containers": done.result.containers})
-    timings = pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
-    for host, chunks, seconds in timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host").rows():
-        observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
-    return Swept(hub, leaders, timings)
-
-
-def _work(search: Search, choice: Choice, record: str, hub: Hub, backtests: int, bars_each: int) -> dict[str, Any]:
+def _work(found: Searched, choice: Choice, record: str, backtests: int) -> dict[str, Any]:
     """Say what was searched and how much work it was."""
     return {
-        "strategy": search.composition.name,
-        "composition": composition_record(search.composition),
+        "strategy": found.search.composition.name,
+        "composition": composition_record(found.search.composition),
         "objective": choice.objective,
         "record": record,
-        "candidates": len(search.candidates),
+        "candidates": len(found.search.candidates),
         "backtests": backtests,
-        "bars_swept": bars_each * len(search.candidates),
-        "hub": hub.counters.record(),
+        "bars_swept": found.bars_swept,
+        "hub": found.hub.counters.record(),
     }
 
 

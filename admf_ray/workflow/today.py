@@ -11,8 +11,8 @@ from admf_ray.data import Window
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import Choice, Search, recorded_metrics
 from admf_ray.portfolio.trades import PROTECTIVE
-from admf_ray.workflow.discovery import sweep_windows
 from admf_ray.workflow.frames import boundary
+from admf_ray.workflow.searching import search_windows
 
 __all__ = ["Standing", "Today", "refit"]
 
@@ -122,7 +122,8 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     """
     bars = search.bars
     span = (window.train_start, window.train_stop)
-    swept = sweep_windows(search, [span], choice, recorded_metrics("objective", choice), executor, observe)
+    swept = search_windows(search, [span], choice, recorded_metrics("objective", choice), executor, observe)
+    search = swept.search
     best = swept.leaders[0].winner(choice)
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"

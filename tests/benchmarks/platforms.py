@@ -71,7 +71,7 @@ def crossings(rules: AccountRules) -> Sets:
     search = plan_search(bars, strategy, expand_grid(strategy, {}, space), rules)
     hub = search.hub()
     wanted = search.requests.wanted(search.candidates, 0, len(search.candidates))
-    averages, pairs = np.unique(search.rows[wanted], return_inverse=True)
+    averages, pairs = np.unique(search.rows(hub)[wanted], return_inverse=True)
     exchanged = {name: getattr(bars, name)[0] for name in ("open", "high", "low", "close", "volume")} | {
         "known_at": bars.known_at,
         "periods_per_year": bars.periods_per_year,

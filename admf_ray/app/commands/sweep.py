@@ -19,11 +19,11 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     """Run the sweep of these settings on bars."""
     search, span = assemble_search(settings, bars), single_span(settings, bars)
     check_memory(search, 1)
-    record = recording(settings.search.record, len(search.candidates))
+    record = recording(settings.search.record, search.sets)
     return run_search(
         settings,
         bars,
-        [*doubts(settings, bars, [("span", *span)]), *left_out(settings, len(search.candidates))],
+        [*doubts(settings, bars, [("span", *span)]), *left_out(settings, search.sets)],
         observer,
         PHASE,
         lambda executor, observe, folder: run_sweep(search, span, settings.choice, record, executor, observe, folder),

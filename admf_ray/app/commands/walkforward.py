@@ -29,7 +29,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
     check_memory(search, len(windows))
     earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
-    trials = len(search.candidates) * len(windows)
+    trials = search.sets * len(windows)
     record = recording(settings.search.record, trials)
     return run_search(
         settings,

@@ -36,7 +36,7 @@ def search_of(bars: Bars, rules: dict[str, float]) -> Search:
 
 
 def rows_of(search: Search) -> np.ndarray:
-    return search.rows[search.requests.wanted(search.candidates, 0, len(search.candidates))]
+    return search.rows(search.hub())[search.requests.wanted(search.candidates, 0, len(search.candidates))]
 
 
 def grouped(search: Search, hub: Hub, candidate: int, span: tuple[int, int], labels: np.ndarray) -> Segment:
@@ -96,7 +96,7 @@ def test_the_grouped_sweep_gives_the_groups_and_metrics_of_every_segment(sp500: 
     bars = sp500.head(600)
     search, labels = search_of(bars, rules), labels_of(len(bars))
     hub = search.hub()
-    variant = search.rules.variant(search.flat)
+    variant = search.rules.variant(search.flat(hub))
     params = search.candidates.values
     out = np.empty((len(params), len(SPANS), len(METRICS)))
     groups = np.zeros((len(params), len(SPANS), 2, 12, 4))
@@ -112,7 +112,7 @@ def test_the_grouped_sweep_gives_the_groups_and_metrics_of_every_segment(sp500: 
         np.array(SPANS),
         search.rules.limit_records(bars.symbols),
         search.rules.record(bars.periods_per_year),
-        search.flat,
+        search.flat(hub),
         True if variant.exits else None,
         True if variant.general else None,
         labels,

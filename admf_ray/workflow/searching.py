@@ -1,0 +1,180 @@
+"""Searching windows: one sweep of the same candidates over all of them, or an adaptive study for each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from admf_ray._types import Executor, Observer
+from admf_ray.indicators import Hub
+from admf_ray.optimize import Candidates, Choice, Leaders, Search, Studied, plan_search, sweep_spans
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.trials import TrialFiles, trial_rows
+
+__all__ = ["PHASE", "Searched", "search_windows"]
+
+PHASE = "discovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What came out of a search.
+
+    Attributes
+    ----------
+    search : Search
+        With all candidates that were tried.
+    hub : Hub
+        Of these.
+    leaders : list of Leaders
+        Of each span.
+    simulated : int
+        Candidates times spans.
+    bars_swept : int
+        Bars of all of these together.
+    timings : polars.DataFrame
+        One row a chunk.
+    trials : callable of (int) -> iterator of pyarrow.Table
+        Gives the rows of the trials, the windows numbered from there on.
+    forget : callable
+        Removes what was kept of the trials meanwhile.
+    """
+
+    search: Search
+    hub: Hub
+    leaders: list[Leaders]
+    simulated: int
+    bars_swept: int
+    timings: pl.DataFrame
+    trials: Callable[[int], Iterator[pa.Table]]
+    forget: Callable[[], None]
+
+
+def search_windows(
+    search: Search,
+    spans: Sequence[tuple[int, int]],
+    choice: Choice,
+    recorded: Sequence[str],
+    executor: Executor,
+    observe: Observer,
+    folder: Path | None = None,
+) -> Searched:
+    """Try candidates on spans.
+
+    Parameters
+    ----------
+    search : Search
+    spans : sequence of (start, stop)
+        Half-open, in bars.
+    choice : Choice
+    recorded : sequence of str
+        Metrics that are recorded of all trials.
+    executor : Executor
+    observe : Observer
+    folder : Path, optional
+        Keeps the trials of a sweep chunk by chunk; without it they are not kept.
+    """
+    announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
+    observe("PHASE", announced)
+    run = _sweep_windows if search.adaptive is None else _study_windows
+    found = run(search, spans, choice, recorded, executor, observe, folder)
+    by_host = found.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
+    for host, chunks, seconds in by_host.rows():
+        observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
+    return found
+
+
+def _sweep_windows(
+    search: Search,
+    spans: Sequence[tuple[int, int]],
+    choice: Choice,
+    recorded: Sequence[str],
+    executor: Executor,
+    observe: Observer,
+    folder: Path | None,
+) -> Searched:
+    """Sweep all candidates over all spans."""
+    hub = search.hub(executor)
+    total = len(search.candidates)
+    files = None if folder is None else TrialFiles(folder, choice, tuple(recorded))
+    rows: list[dict[str, Any]] = []
+    leaders = [Leaders.nobody() for _ in spans]
+    for done in sweep_spans(search, hub, spans, choice, recorded, executor):
+        leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
+        if files is not None:
+            files.add(done.result, leaders)
+        first, last = done.chunk
+        rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
+        observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
+    return Searched(
+        search=search,
+        hub=hub,
+        leaders=leaders,
+        simulated=total * len(spans),
+        bars_swept=total * sum(stop - start for start, stop in spans),
+        timings=_timings(rows),
+        trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
+        forget=lambda: None if files is None else files.remove(),
+    )
+
+
+def _study_windows(
+    search: Search,
+    spans: Sequence[tuple[int, int]],
+    choice: Choice,
+    recorded: Sequence[str],
+    executor: Executor,
+    observe: Observer,
+    folder: Path | None,  # noqa: ARG001  (studies are small: their trials are held)
+) -> Searched:
+    """Run the study of each span; candidates are numbered in the order of spans, then of proposals."""
+    studies: dict[int, Studied] = {}
+    rows: list[dict[str, Any]] = []
+    shared = executor.share(search.study_bundle(spans, choice))
+    for done in executor.each("admf_ray.optimize.study:run_study", range(len(spans)), shared):
+        studied: Studied = done.result
+        studies[done.chunk] = studied
+        timed = {
+            "chunk": done.chunk,
+            "first": 0,
+            "last": len(studied.params),
+            "host": done.host,
+            "seconds": done.seconds,
+        }
+        rows.append(timed)
+        # Progress counts sets of one window: each study is its share of them.
+        share = (search.sets * len(rows)) // len(spans) - (search.sets * (len(rows) - 1)) // len(spans)
+        observe("CHUNK", {**timed, "sets": share, "of": search.sets})
+    ordered = [studies[window] for window in range(len(spans))]
+    firsts = np.cumsum([0, *(len(one.params) for one in ordered)]).tolist()
+    tried = Candidates.listed(search.candidates.names, np.concatenate([one.params for one in ordered]))
+    planned = plan_search(search.bars, search.composition, tried, search.rules)
+    whole = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit)
+    leaders = [
+        Leaders.of(np.arange(first, first + len(one.params)), one.metrics, choice)
+        for first, one in zip(firsts, ordered, strict=False)
+    ]
+
+    def trials(offset: int) -> Iterator[pa.Table]:
+        for window, (first, one) in enumerate(zip(firsts, ordered, strict=False)):
+            columns = {name: one.metrics[:, METRICS.index(name)] for name in recorded}
+            yield trial_rows(offset + window, first, columns, leaders[window], choice)
+
+    return Searched(
+        search=whole,
+        hub=whole.hub(executor),
+        leaders=leaders,
+        simulated=len(tried),
+        bars_swept=sum(len(one.params) * (stop - start) for one, (start, stop) in zip(ordered, spans, strict=True)),
+        timings=_timings(rows),
+        trials=trials,
+        forget=lambda: None,
+    )
+
+
+def _timings(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))

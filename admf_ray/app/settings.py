@@ -27,7 +27,7 @@ from admf_ray.core.registry import unknown_name
 from admf_ray.data import DataRequest, Dataset, Sanity, Span
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import OBJECTIVES, Choice
+from admf_ray.optimize import COMPOSITES, OBJECTIVES, Choice
 from admf_ray.plugins import plugin_file
 
 __all__ = [
@@ -176,8 +176,10 @@ class SearchSettings(Section):
     @field_validator("objective")
     @classmethod
     def _is_objective(cls, value: str) -> str:
-        if value not in OBJECTIVES:
-            raise ConfigError(f"search.objective: {unknown_name('objective', value, list(OBJECTIVES))}")
+        if value.isidentifier() and value not in (*OBJECTIVES, *COMPOSITES):
+            raise ConfigError(f"search.objective: {unknown_name('objective', value, [*OBJECTIVES, *COMPOSITES])}")
+        # A formula is read once here, so that what is wrong with it is told before anything runs.
+        Choice(value, 1).formula  # noqa: B018
         return value
 
 

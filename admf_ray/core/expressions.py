@@ -1,4 +1,4 @@
-"""Expressions that are safe to evaluate: comparisons of named numbers, and nothing else."""
+"""Expressions that are safe to evaluate: comparisons and sums of named numbers, and nothing else."""
 
 import ast
 import operator
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
-__all__ = ["Expression"]
+__all__ = ["Expression", "Formula"]
 
 _Compute = Callable[[Mapping[str, Any]], Any]
 
@@ -89,18 +89,10 @@ class Expression:
         admf_ray.errors.ConfigError: constraint 'fast < slw': no parameter is named 'slw' (did you mean slow?); \
 allowed: fast, slow
         """
-        parser = _Parser(text, what, allowed, kind)
-        try:
-            found = parser.term(ast.parse(text, mode="eval").body)
-        except SyntaxError as error:
-            raise ConfigError(f"{what} '{text}' is no expression: {error.msg}") from None
-        except ArithmeticError as error:
-            raise _incomputable(what, text, error) from None
-        except (RecursionError, MemoryError):
-            raise ConfigError(f"{what} of {len(text)} characters is nested too deeply") from None
+        found, names = _parsed(text, what, allowed, kind)
         if not found.is_condition:
             raise ConfigError(f"{what} '{text}' is a number; allowed: a comparison")
-        return cls(text, tuple(parser.names), what, found.compute)
+        return cls(text, names, what, found.compute)
 
     def holds(self, values: Mapping[str, float]) -> bool:
         """Say whether numbers obey it.
@@ -152,6 +144,65 @@ allowed: fast, slow
             return self._compute(values)
         except ArithmeticError as error:
             raise _incomputable(self._what, self.text, error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A number out of named numbers, as of `Expression`: ``0.6 * sharpe + 0.4 * cagr / 0.1``.
+
+    Attributes
+    ----------
+    text : str
+    names : tuple of str
+        That it uses, in order of appearance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> score = Formula.parse("0.5 * sharpe - max_drawdown", "objective")
+    >>> score.names, score.value_for({"sharpe": np.array([1.0, 2.0]), "max_drawdown": np.array([0.25, 0.5])}).tolist()
+    (('sharpe', 'max_drawdown'), [0.25, 0.5])
+    """
+
+    text: str
+    names: tuple[str, ...]
+    _compute: _Compute = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str, what: str, allowed: Sequence[str] | None = None, kind: str = "name") -> "Formula":
+        """Read a formula; parameters and errors as of `Expression.parse`, and a comparison is refused."""
+        found, names = _parsed(text, what, allowed, kind)
+        if found.is_condition or found.is_constant:
+            raise ConfigError(f"{what} '{text}' is no formula; allowed: a sum of named numbers with weights")
+        return cls(text, names, found.compute)
+
+    def value_for(self, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """Give the number of each row; what cannot be computed is infinite or NaN.
+
+        Parameters
+        ----------
+        columns : mapping of str to float64 array
+            A column for each of `names`, all of one shape.
+        """
+        with np.errstate(all="ignore"):
+            return np.asarray(self._compute(columns), dtype=np.float64)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as text."""
+        return Formula.parse, (self.text, "formula")
+
+
+def _parsed(text: str, what: str, allowed: Sequence[str] | None, kind: str) -> tuple["_Term", tuple[str, ...]]:
+    parser = _Parser(text, what, allowed, kind)
+    try:
+        found = parser.term(ast.parse(text, mode="eval").body)
+    except SyntaxError as error:
+        raise ConfigError(f"{what} '{text}' is no expression: {error.msg}") from None
+    except ArithmeticError as error:
+        raise _incomputable(what, text, error) from None
+    except (RecursionError, MemoryError):
+        raise ConfigError(f"{what} of {len(text)} characters is nested too deeply") from None
+    return found, tuple(parser.names)
 
 
 @dataclass(frozen=True, slots=True)

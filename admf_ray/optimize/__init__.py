@@ -1,7 +1,7 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
 from admf_ray.optimize.certification import certify, segment_fingerprint
-from admf_ray.optimize.objective import OBJECTIVES, STATUSES, Choice, choose, trial_status
+from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.sampling import Adaptive, DrawnRange, draw_candidates, plan_space
 from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
@@ -20,6 +20,7 @@ from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold
 __all__ = [
     "ADAPTIVE",
     "BEST",
+    "COMPOSITES",
     "MOST_RECORDED",
     "OBJECTIVES",
     "RECORDS",

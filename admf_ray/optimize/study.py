@@ -140,11 +140,12 @@ class _Evaluation:
         metrics = self._found.get(params)
         if metrics is None:
             return None
-        score, trades = metrics[METRICS.index(self._choice.objective)], metrics[METRICS.index("trades")]
-        if trial_status(np.array([score]), np.array([trades]), self._choice)[0] != 0:
+        columns = {name: metrics[index : index + 1] for index, name in enumerate(METRICS)}
+        score = self._choice.scores(columns)
+        if trial_status(score, columns["trades"], self._choice)[0] != 0:
             return None
-        self.worst = min(self.worst, float(score))
-        return float(score)
+        self.worst = min(self.worst, float(score[0]))
+        return float(score[0])
 
     def _metrics(self, params: Array) -> Array:
         bundle = self._bundle

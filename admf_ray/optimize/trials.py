@@ -31,7 +31,7 @@ def recording(record: str, trials: int) -> str:
 
 def recorded_metrics(record: str, choice: Choice) -> tuple[str, ...]:
     """Give the metrics that are recorded of all trials, in their order."""
-    always = {choice.objective, "sharpe", "trades"}
+    always = {*choice.formula.names, "sharpe", "trades"}
     return tuple(name for name in METRICS if record == "all" or name in always)
 
 

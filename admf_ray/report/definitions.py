@@ -18,6 +18,7 @@ __all__ = [
     "fitted_text",
     "options_text",
     "parameters_text",
+    "shown_metric",
     "survived_text",
 ]
 
@@ -106,6 +107,17 @@ _FITTED = {
     "volatility": "Borders between the levels, ascending: quantiles of the sample deviation of the newest log returns, "
     "a bar and not a year (Hyndman and Fan 1996, definition 7).",
 }
+
+
+def shown_metric(objective: str) -> str:
+    """Give the metric that is drawn for an objective: itself, or Sharpe for a formula.
+
+    Examples
+    --------
+    >>> shown_metric("calmar"), shown_metric("sharpe - 2 * exposure")
+    ('calmar', 'sharpe')
+    """
+    return objective if objective in FIGURES else "sharpe"
 
 
 def figure_text(name: str, value: float | None) -> str:

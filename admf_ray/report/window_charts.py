@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from admf_ray.report.definitions import FIGURES, day_text, figure_number, figure_text, parameters_text
+from admf_ray.report.definitions import FIGURES, day_text, figure_number, figure_text, parameters_text, shown_metric
 from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.surface import Surface
@@ -26,7 +26,7 @@ def _window_labels(result: RunResult) -> list[str]:
 
 def window_sections(result: RunResult) -> list[Chart | Table]:
     """Give table and charts of the windows."""
-    windows, objective = result.windows, result.summary["objective"]
+    windows, objective = result.windows, shown_metric(result.summary["objective"])
     labels, label = _window_labels(result), FIGURES[objective].label
     train, test = (plain_numbers(windows[f"{part}_{objective}"].fill_null(float("nan"))) for part in ("train", "test"))
     strategy = result.summary["strategy"]
@@ -124,7 +124,7 @@ def _windows_table(windows: pl.DataFrame) -> Table:
 
 def surface_chart(surface: Surface, result: RunResult) -> tuple[Chart, dict[str, Any]]:
     """Give the chart of the train surface, and what the page's script draws it from."""
-    windows, label = _window_labels(result), FIGURES[result.summary["objective"]].label
+    windows, label = _window_labels(result), FIGURES[shown_metric(result.summary["objective"])].label
     chart = Chart(
         "surface",
         "Train surface",

@@ -55,7 +55,7 @@ def trial_rows(
         Trials of which every metric is recorded; those of other candidates are left out.
     choice : Choice
     """
-    scores, trades = columns[choice.objective], columns["trades"]
+    scores, trades = choice.scores(columns), columns["trades"]
     leading = leaders.within(first, first + len(scores))
     at = leading.candidates - first
     unknown = np.ones(len(scores), dtype=np.bool_)

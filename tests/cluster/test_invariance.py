@@ -1,5 +1,6 @@
 """One fingerprint, whoever computes: serial, one worker, two workers, again, and an existing cluster."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,15 +39,27 @@ def test_the_objective_alone_has_one_fingerprint_on_one_worker_and_on_two(tmp_pa
     assert one == two
 
 
-def test_an_existing_cluster_gives_the_same(tmp_path: Path, expected: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def existing() -> Iterator[list[str]]:
+    """Options that name a cluster which runs already."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     try:
-        options = ["cluster=existing", f"cluster.address={cluster.address}"]
-        assert fingerprints(tmp_path, options) == expected
+        yield ["cluster=existing", f"cluster.address={cluster.address}", "cluster.chunk_seconds=0.0001"]
     finally:
         cluster.shutdown()
+
+
+def test_an_existing_cluster_gives_the_same(tmp_path: Path, expected: dict[str, str], existing: list[str]) -> None:
+    assert fingerprints(tmp_path, existing) == expected
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "nsga2"])
+def test_every_sampler_has_one_fingerprint(tmp_path: Path, existing: list[str], sampler: str) -> None:
+    options = [f"search={sampler}", "search.trials=10", "windows.test=4y", "report=none"]
+    serial, hosts = (fingerprints(tmp_path, [*options, *place]) for place in (EXECUTORS[0], existing))
+    assert serial == hosts
 
 
 def test_where_there_is_no_cluster_the_address_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AdmfError as error:
         print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         return 130
 
 

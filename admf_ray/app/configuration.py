@@ -173,14 +173,18 @@ def _primary(
         yield name, places[0], *places[1:]
         return
     with TemporaryDirectory() as scratch:
-        (Path(scratch) / "config.yaml").write_text(_continued(Path(str(given["run"])).expanduser().absolute()))
+        is_finished = given.get("experiment") != "resume"
+        run = Path(str(given["run"])).expanduser().absolute()
+        (Path(scratch) / "config.yaml").write_text(_continued(run, is_finished))
         yield "config", Path(scratch), *places
 
 
-def _continued(run: Path) -> str:
+def _continued(run: Path, is_finished: bool) -> str:
     """Give the configuration of a run to go on with; what says nothing about the result is chosen anew."""
-    if not (run / "summary.json").is_file():
-        raise ConfigError(f"run: '{run}' holds no finished run (there is no summary.json in it)")
+    needed = "summary.json" if is_finished else "manifest.json"
+    if not (run / needed).is_file():
+        what = "no finished run" if is_finished else "no run that was begun"
+        raise ConfigError(f"run: '{run}' holds {what} (there is no {needed} in it)")
     values = plain_config(read_text(run / "config.yaml"), run)
     for name in _ANEW:
         values.pop(name, None)

@@ -1,7 +1,8 @@
 """From plain values to settings, with refusals that name the option and what is allowed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -28,7 +29,8 @@ def _models(path: Sequence[str]) -> list[type[BaseModel]]:
 def _below(kind: Any, name: str) -> Sequence[Any]:
     """Give what may stand below a name: of a section its field, of a mapping its values."""
     if get_origin(kind) is Mapping:
-        return get_args(kind)[1:]
+        (value,) = get_args(kind)[1:]
+        return get_args(value) if get_origin(value) in {Union, UnionType} else (value,)
     annotation = kind.model_fields[name].annotation if _is_model(kind) and name in kind.model_fields else None
     return (annotation,) if get_origin(annotation) is Mapping else get_args(annotation) or (annotation,)
 

@@ -1,11 +1,14 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
 import shutil
+import signal
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -18,7 +21,6 @@ from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
 from admf_ray.logs import LOGGER, file_log, log_record
-from admf_ray.plugins import active_plugins
 from admf_ray.report import ProgressView, print_data, print_findings, run_page
 from admf_ray.workflow import PhaseResult, RunDirectory, RunResult
 from admf_ray.workflow.causes import cause_line, causes
@@ -57,11 +59,10 @@ def run_phase(
     if settings.run_root is None:
         return _run_without_directory(settings, bars, warnings, observer, phase)
     with open_run(settings) as run:
+        run.begin(bars)
         _describe_containers(settings, run)
         found = phase(run.observing(_telling(observer)), run.phase_folder(name))
         _complete(settings, found, bars, warnings)
-        for plugin in active_plugins():
-            run.write_text(f"plugins/{plugin.name}.py", plugin.source)
         for variant in found.variants:
             run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, run.path))
         for book in found.summary.get("books", ()):
@@ -104,13 +105,16 @@ def _describe_containers(settings: Settings, run: RunDirectory) -> None:
 def open_run(settings: Settings) -> Iterator[RunDirectory]:
     """Make the run directory of these settings, with its log file."""
     assert settings.run_root is not None
-    run = RunDirectory(settings.run_root, settings.run_name, settings.plain(), settings_yaml(settings))
+    config = settings.plain(), settings_yaml(settings)
+    run = RunDirectory(settings.run_root, settings.run_name, *config, resumed=settings.resumed)
     log = settings.logging
     with run, file_log(run.path / "run.log", log.level, log.rotation, log.kept):
         try:
             yield run
         except BaseException as error:
             LOGGER.error("%s: %s", type(error).__name__, first_line(error))
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(f"go on with: python -m admf_ray.launch +experiment=resume run={run.path}")
             raise
 
 
@@ -149,10 +153,27 @@ def run_search(
     phase: Callable[[Executor, Observer, Path], PhaseResult],
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
-    with open_executor(settings.cluster) as executor:
+    with open_executor(settings.cluster) as executor, stopped_by_signals():
         return run_phase(
             settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder)
         )
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Have SIGTERM stop the block as an interrupt does; to be entered after Ray, which takes the signal for itself."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (what a handler of signals is given)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _data(bars: Bars) -> dict[str, Any]:

@@ -234,6 +234,8 @@ class Settings(Section):
     run_root: Path | None = None
     run_name: str | None = None
     run: Path | None = None
+    resumed: Annotated[Path | None, Field(exclude=True)] = None
+    force: Annotated[bool, Field(exclude=True)] = False
     runs: tuple[Path, ...] = ()
     print: Literal["containers"] | None = None
     target: str | None = None

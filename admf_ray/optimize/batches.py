@@ -1,6 +1,6 @@
 """Chunks of candidates whose size follows the measured time, without ever touching a result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from admf_ray._types import ChunkDone
 
@@ -12,22 +12,23 @@ _CHUNKS = 150
 
 
 class CandidateChunks:
-    """Half-open ranges that together cover all candidates once, in order.
+    """Half-open ranges that together cover candidates once, in order.
 
     The first chunks are small; later ones take about ``seconds`` each, by the throughput of those that are done, or
     more where there would be too many, and shrink towards the end so that all workers finish together.
 
     Parameters
     ----------
-    total : int
-        Number of candidates.
+    ranges : sequence of (first, stop)
+        Candidates that are to be covered, half-open and ascending.
     seconds : float
         Aimed at for each chunk.
     workers : int
     """
 
-    def __init__(self, total: int, seconds: float, workers: int) -> None:
-        self._total = total
+    def __init__(self, ranges: Sequence[tuple[int, int]], seconds: float, workers: int) -> None:
+        self._ranges = ranges
+        self._total = sum(stop - first for first, stop in ranges)
         self._seconds = seconds
         self._workers = workers
         self._done = 0
@@ -35,11 +36,14 @@ class CandidateChunks:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Go through the ranges."""
-        first = 0
-        while first < self._total:
-            last = min(first + self._size(self._total - first), self._total)
-            yield first, last
-            first = last
+        left = self._total
+        for first, stop in self._ranges:
+            begin = first
+            while begin < stop:
+                end = min(begin + self._size(left), stop)
+                yield begin, end
+                left -= end - begin
+                begin = end
 
     def learn(self, done: ChunkDone) -> None:
         """Take the time of a finished chunk into account."""

@@ -372,8 +372,9 @@ def sweep_spans(
     choice: Choice,
     recorded: Sequence[str],
     executor: Executor,
+    ranges: Sequence[tuple[int, int]],
 ) -> Iterator[ChunkDone]:
-    """Simulate every candidate over every span.
+    """Simulate candidates over every span.
 
     Parameters
     ----------
@@ -385,13 +386,15 @@ def sweep_spans(
     recorded : sequence of str
         Metrics that are given of all trials.
     executor : Executor
+    ranges : sequence of (first, stop)
+        The candidates, half-open and ascending.
 
     Yields
     ------
     ChunkDone
         Chunks as they finish, in any order; the result of each is a `admf_ray.optimize.trials.TrialChunk`.
     """
-    chunks = CandidateChunks(len(search.candidates), executor.chunk_seconds, executor.workers)
+    chunks = CandidateChunks(ranges, executor.chunk_seconds, executor.workers)
     shared = executor.share(search.bundle(hub, spans, choice, recorded))
     for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared):
         chunks.learn(done)

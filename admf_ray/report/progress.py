@@ -42,6 +42,8 @@ class ProgressView:
         """Take one progress record."""
         if kind == "PHASE":
             self._begin(record)
+        elif kind == "KEPT":
+            self._console.print(f"kept: {record['sets']:,} of {record['of']:,} sets were there", highlight=False)
         elif kind == "CHUNK":
             self._advance(int(record["sets"]), int(record["of"]))
 

@@ -15,6 +15,8 @@ from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError
 from admf_ray.files import write_text, write_whole
 from admf_ray.logs import plain
+from admf_ray.plugins import active_plugins
+from admf_ray.workflow.lock import RunLock
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
 from admf_ray.workflow.results import RunResult
@@ -35,27 +37,46 @@ class RunDirectory:
         The resolved configuration, plain values.
     config_text : str
         The same as YAML.
+    resumed : Path, optional
+        A run directory that is gone on with, in place of a new one.
     """
 
-    def __init__(self, root: Path, name: str | None, config: Mapping[str, Any], config_text: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        name: str | None,
+        config: Mapping[str, Any],
+        config_text: str,
+        resumed: Path | None = None,
+    ) -> None:
         self._config = config
         self._config_text = config_text
         self._begun = datetime.now(UTC)
         self._is_named = name is not None
         self.path = root.expanduser().absolute() / (name or f"{self._begun:%Y%m%d-%H%M%S}-{config['experiment']}")
+        if resumed is not None:
+            self.path = resumed
+        self._is_resumed = resumed is not None
+        self._lock = RunLock(self.path / "lock")
         self._progress: IO[str] | None = None
         self._hosts: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
-        """Make the directory with the resolved configuration and a running status.
+        """Make the directory with the resolved configuration and a running status, or take one over.
 
         Raises
         ------
         ConfigError
-            Where the name is taken or the root cannot be written.
+            Where the name is taken, the root cannot be written, or another process works on the run.
         """
-        self._make_directory()
-        self.write_text("config.yaml", self._config_text)
+        if self._is_resumed:
+            self._lock.acquire()
+            _cut_torn_line(self.path / "progress.jsonl")
+        else:
+            self._make_directory()
+            self._lock = RunLock(self.path / "lock")
+            self._lock.acquire()
+            self.write_text("config.yaml", self._config_text)
         self._write_status("running")
         self._progress = (self.path / "progress.jsonl").open("a", encoding="utf-8")
         link = self.path.parent / f".latest.{os.getpid()}"
@@ -76,6 +97,7 @@ class RunDirectory:
             self._write_status("interrupted")
         else:
             self._write_status("failed", f"{type(error).__name__}: {error}")
+        self._lock.release()
 
     def _make_directory(self) -> None:
         latest = self.path.parent / "latest"
@@ -121,6 +143,13 @@ class RunDirectory:
         """Give the directory of a phase's tables."""
         return self.path / "phases" / phase
 
+    def begin(self, bars: Bars) -> None:
+        """Write down what the run is made from, so that going on with it can tell whether it is still the same."""
+        for plugin in active_plugins():
+            self.write_text(f"plugins/{plugin.name}.py", plugin.source)
+        if not self._is_resumed:
+            self.write_json("manifest.json", describe_run(bars, self._config, {}))
+
     def finish(self, bars: Bars, phase: PhaseResult) -> RunResult:
         """Write the tables that are in memory, manifest and, last of all, the summary."""
         folder = self.phase_folder(phase.name)
@@ -151,3 +180,11 @@ class RunDirectory:
         status |= {"begun": self._begun.isoformat(), "updated": now.isoformat()}
         status |= {"hosts": self._hosts} if self._hosts else {}
         self.write_json("status.json", status | ({"error": error} if error else {}))
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Cut off a last line that was not written to its end."""
+    if path.exists():
+        content = path.read_bytes()
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)

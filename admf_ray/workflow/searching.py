@@ -13,7 +13,7 @@ from admf_ray._types import Executor, Observer
 from admf_ray.indicators import Hub
 from admf_ray.optimize import Candidates, Choice, Leaders, Search, Studied, plan_search, sweep_spans
 from admf_ray.portfolio.metrics import METRICS
-from admf_ray.workflow.trials import TrialFiles, trial_rows
+from admf_ray.workflow.trials import StudyFiles, TrialFiles, trial_rows
 
 __all__ = ["PHASE", "Searched", "search_windows"]
 
@@ -35,7 +35,7 @@ class Searched:
     simulated : int
         Candidates times spans.
     bars_swept : int
-        Bars of all of these together.
+        Bars of those together that were not there from an earlier attempt.
     timings : polars.DataFrame
         One row a chunk.
     trials : callable of (int) -> iterator of pyarrow.Table
@@ -76,7 +76,7 @@ def search_windows(
     executor : Executor
     observe : Observer
     folder : Path, optional
-        Keeps the trials of a sweep chunk by chunk; without it they are not kept.
+        Keeps trials chunk by chunk, and has those of an earlier attempt; without it they are not kept.
     """
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
@@ -102,20 +102,25 @@ def _sweep_windows(
     total = len(search.candidates)
     files = None if folder is None else TrialFiles(folder, choice, tuple(recorded))
     rows: list[dict[str, Any]] = []
-    leaders = [Leaders.nobody() for _ in spans]
-    for done in sweep_spans(search, hub, spans, choice, recorded, executor):
+    ranges = [(0, total)] if files is None else files.missing(total)
+    leaders = [Leaders.nobody() for _ in spans] if files is None else files.leaders(len(spans))
+    left = sum(stop - first for first, stop in ranges)
+    if left < total:
+        observe("KEPT", {"sets": total - left, "of": total})
+    for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges):
         leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
         if files is not None:
             files.add(done.result, leaders)
         first, last = done.chunk
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
+        _tell_containers(observe, done.host, done.result.containers)
     return Searched(
         search=search,
         hub=hub,
         leaders=leaders,
         simulated=total * len(spans),
-        bars_swept=total * sum(stop - start for start, stop in spans),
+        bars_swept=left * sum(stop - start for start, stop in spans),
         timings=_timings(rows),
         trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
         forget=lambda: None if files is None else files.remove(),
@@ -129,15 +134,21 @@ def _study_windows(
     recorded: Sequence[str],
     executor: Executor,
     observe: Observer,
-    folder: Path | None,  # noqa: ARG001  (studies are small: their trials are held)
+    folder: Path | None,
 ) -> Searched:
     """Run the study of each span; candidates are numbered in the order of spans, then of proposals."""
-    studies: dict[int, Studied] = {}
+    files = None if folder is None else StudyFiles(folder)
+    studies = {} if files is None else files.studies()
     rows: list[dict[str, Any]] = []
     shared = executor.share(search.study_bundle(spans, choice))
-    for done in executor.each("admf_ray.optimize.study:run_study", range(len(spans)), shared):
+    if studies:
+        observe("KEPT", {"sets": search.sets * len(studies) // len(spans), "of": search.sets})
+    waiting = [window for window in range(len(spans)) if window not in studies]
+    for done in executor.each("admf_ray.optimize.study:run_study", waiting, shared):
         studied: Studied = done.result
         studies[done.chunk] = studied
+        if files is not None:
+            files.add(studied)
         timed = {
             "chunk": done.chunk,
             "first": 0,
@@ -149,6 +160,7 @@ def _study_windows(
         # Progress counts sets of one window: each study is its share of them.
         share = (search.sets * len(rows)) // len(spans) - (search.sets * (len(rows) - 1)) // len(spans)
         observe("CHUNK", {**timed, "sets": share, "of": search.sets})
+        _tell_containers(observe, done.host, studied.containers)
     ordered = [studies[window] for window in range(len(spans))]
     firsts = np.cumsum([0, *(len(one.params) for one in ordered)]).tolist()
     tried = Candidates.listed(search.candidates.names, np.concatenate([one.params for one in ordered]))
@@ -169,12 +181,20 @@ def _study_windows(
         hub=whole.hub(executor),
         leaders=leaders,
         simulated=len(tried),
-        bars_swept=sum(len(one.params) * (stop - start) for one, (start, stop) in zip(ordered, spans, strict=True)),
+        bars_swept=sum(len(studies[window].params) * (spans[window][1] - spans[window][0]) for window in waiting),
         timings=_timings(rows),
         trials=trials,
-        forget=lambda: None,
+        forget=lambda: None if files is None else files.remove(),
     )
 
 
+def _tell_containers(observe: Observer, host: str, containers: Sequence[dict[str, Any]]) -> None:
+    if containers:
+        observe("CONTAINERS", {"host": host, "containers": containers})
+
+
+_TIMED = {"chunk": pl.Int64, "first": pl.Int64, "last": pl.Int64, "host": pl.String, "seconds": pl.Float64}
+
+
 def _timings(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows).sort("chunk").with_columns(phase=pl.lit(PHASE))
+    return pl.DataFrame(rows, schema=_TIMED).sort("chunk").with_columns(phase=pl.lit(PHASE))

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from admf_ray.files import write_whole
-from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, TrialChunk, trial_status
+from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, Studied, TrialChunk, trial_status
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.stored import StoredTable, parquet_writer
 
-__all__ = ["ROWS", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]
+__all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]
 
 ROWS = 1_000_000
 """Of a table that are held at a time, about."""
@@ -132,6 +132,32 @@ class TrialFiles:
         )
         write_whole(self.folder / name, parquet_writer(schema, tables, "none"))
 
+    def done(self) -> list[tuple[int, int]]:
+        """Give the candidates whose chunks are there, as half-open ranges in order."""
+        found = []
+        for path in sorted(self.folder.glob("*.parquet")):
+            first = int(path.stem)
+            found.append((first, first + pq.read_metadata(path).row_group(0).num_rows))
+        return found
+
+    def missing(self, candidates: int) -> list[tuple[int, int]]:
+        """Give those of so many candidates whose chunks are not there."""
+        edges = [0, *(edge for part in self.done() for edge in part), candidates]
+        return [(first, stop) for first, stop in zip(edges[::2], edges[1::2], strict=True) if first < stop]
+
+    def leaders(self, windows: int) -> list[Leaders]:
+        """Give the best trials of each window out of the chunks that are there."""
+        found = [Leaders.nobody() for _ in range(windows)]
+        for first, _ in self.done():
+            rows = pq.read_table(self.folder / "best" / f"{first:08d}.parquet")
+            window = rows["window"].to_numpy()
+            metrics = np.stack([rows[name].to_numpy() for name in METRICS], axis=1)
+            numbers = rows["candidate"].to_numpy().astype(np.int64)
+            for w in range(windows):
+                own = Leaders(numbers[window == w], metrics[window == w])
+                found[w] = found[w].joined(own, self.choice)
+        return found
+
     def rows(self, leaders: Sequence[Leaders], offset: int, candidates: int) -> Iterator[pa.Table]:
         """Put the chunks together, window after window, not much more than `ROWS` at a time.
 
@@ -161,6 +187,36 @@ class TrialFiles:
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
         shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFiles:
+    """Studies that are done, in a file each by window.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    def add(self, studied: Studied) -> None:
+        """Write a study."""
+        path = self.folder / f"study-{studied.window:05d}.npz"
+        write_whole(path, lambda stream: np.savez(stream, params=studied.params, metrics=studied.metrics))
+
+    def studies(self) -> dict[int, Studied]:
+        """Read those that are there, by window."""
+        found = {}
+        for path in sorted(self.folder.glob("study-*.npz")):
+            window = int(path.stem.partition("-")[2])
+            with np.load(path) as arrays:
+                found[window] = Studied(window, arrays["params"], arrays["metrics"], [])
+        return found
+
+    def remove(self) -> None:
+        """Remove the files: what was in them is in the table."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _leading_rows(window: int, leaders: Leaders) -> pa.Table:

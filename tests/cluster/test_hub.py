@@ -74,7 +74,7 @@ def searched(tmp_path: Path, sp500) -> Iterator[Any]:
 def swept(search: Search, executor: Executor) -> Any:
     hub = search.hub(executor)
     spans = [(0, 2_000), (2_000, 4_000)]
-    done = sweep_spans(search, hub, spans, Choice("sharpe", 1), METRICS, executor)
+    done = sweep_spans(search, hub, spans, Choice("sharpe", 1), METRICS, executor, [(0, len(search.candidates))])
     chunks = sorted((one.result for one in done), key=lambda chunk: chunk.first)
     return hub, np.array([np.hstack([chunk.columns[name] for chunk in chunks]) for name in METRICS])
 

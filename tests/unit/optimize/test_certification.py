@@ -35,7 +35,7 @@ def searched(bars: Bars):  # type: ignore[no-untyped-def]
     windows, hub, choice = plan.cut(bars), search.hub(), Choice("sharpe", 1)
     with SerialExecutor() as executor:
         spans = [(window.train_start, window.train_stop) for window in windows]
-        (done,) = sweep_spans(search, hub, spans, choice, METRICS, executor)
+        (done,) = sweep_spans(search, hub, spans, choice, METRICS, executor, [(0, len(search.candidates))])
     outcomes = [
         evaluate_window(search, hub, window, leaders, choice)
         for window, leaders in zip(windows, done.result.leaders, strict=True)

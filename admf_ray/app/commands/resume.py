@@ -1,0 +1,69 @@
+"""``+experiment=resume``: go on with a run that was stopped, wherever and however."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from admf_ray.app.assemble import load_data
+from admf_ray.app.commands import backtest, sweep, walkforward
+from admf_ray.app.configuration import differing_options, plain_config
+from admf_ray.app.parsing import parse_settings
+from admf_ray.app.settings import Settings, required_run
+from admf_ray.core.bars import Bars
+from admf_ray.errors import ConfigError, ReproductionError
+from admf_ray.logs import LOGGER
+from admf_ray.workflow.manifest import describe_run
+from admf_ray.workflow.results import read_json, read_text
+
+__all__ = ["run"]
+
+_RUNS = {"backtest": backtest.run, "sweep": sweep.run, "walkforward": walkforward.run}
+_MADE_FROM = ("code", "plugins", "packages", "python", "machine", "data")
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Go on with ``run``; chunks that are complete are not computed again, and the result is the same.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no run to go on with, it is finished, or somebody works on it.
+    ReproductionError
+        Where options, code, packages, machine or data are not what they were, and nothing forces it.
+    """
+    path = required_run(settings)
+    config = plain_config(read_text(path / "config.yaml"), path)
+    if (path / "summary.json").exists():
+        raise ConfigError(f"run: '{path.name}' is finished; allowed: a run that was stopped")
+    if config["experiment"] not in _RUNS:
+        raise ConfigError(f"run: '{path.name}' is of {config['experiment']}; allowed: {', '.join(_RUNS)}")
+    anew = {name: settings.plain()[name] for name in ("cluster", "logging", "report")}
+    chosen = settings.plain() | {name: config[name] for name in ("experiment", "run", "runs", "run_name", "run_root")}
+    bars = load_data(settings)
+    changed = _changes(path, config, chosen, bars)
+    if changed and not settings.force:
+        raise ReproductionError(
+            f"run: '{path.name}' was begun with something else: {'; '.join(changed)}; allowed: the same again, or "
+            "force=true, which is recorded"
+        )
+    for change in changed:
+        LOGGER.warning("forced: %s", change)
+    went_on = parse_settings({**(chosen if settings.force else config), **anew, "resumed": path})
+    if changed:
+        with (path / "forced.txt").open("a", encoding="utf-8") as file:
+            file.writelines(f"{change}\n" for change in changed)
+    return _RUNS[went_on.experiment](went_on, console)
+
+
+def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: Bars) -> list[str]:
+    """Say what is not what it was, a text each."""
+    options = differing_options([config, chosen])
+    found = [f"{name} is {now}, was {then}" for name, (then, now) in options.items()]
+    manifest = read_json(path / "manifest.json")
+    now = describe_run(bars, config, {})
+    for part in _MADE_FROM:
+        then, here = (one[part]["fingerprint"] if part == "data" else one[part] for one in (manifest, now))
+        if then != here:
+            found.append(f"{part} has changed" if part in {"code", "data"} else f"{part} is {here}, was {then}")
+    return found

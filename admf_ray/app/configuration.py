@@ -40,20 +40,15 @@ _VARIABLES = {
     "MAX_GROSS_LEVERAGE": ("risk.limits.portfolio.max_gross_leverage", 1.0, math.inf),
     "DAILY_LOSS_CUT_PCT": ("risk.halts.daily_loss", 100.0, 100.0),
 }
-_FREE = ("strategy.params", "strategy.space", "strategy.trades_in", "strategy.by_regime", "classifier.params")
+_FREE = (
+    *("strategy.params", "strategy.space", "strategy.trades_in", "strategy.by_regime"),
+    *("classifier.params", "filters", "ensemble.members", "ensemble.weights", "books"),
+)
+"""Options below which names are the user's own; they are checked where they are used."""
+
 _OF_PLACE = (
-    "run_root",
-    "run_name",
-    "run",
-    "runs",
-    "target",
-    "from",
-    "to",
-    "cluster",
-    "hub",
-    "engine",
-    "logging",
-    "report",
+    *("run_root", "run_name", "run", "runs", "target", "from", "to"),
+    *("cluster", "hub", "engine", "logging", "report"),
 )
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "hub": "shared", "engine": "compiled", "logging": "console", "report": "html"}
@@ -103,7 +98,9 @@ def compose_settings(overrides: Sequence[str], config_dir: str | None = None, co
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         if sweeps := [str(override.input_line) for override in parsed if override.is_sweep_override()]:
             raise ConfigError(f"{sweeps[0]}: several values; allowed: one value, or a list in brackets: [1,2]")
-        free = [override for override in parsed if ".".join(override.key_or_group.split(".")[:2]) in _FREE]
+        free = [
+            override for override in parsed if f"{override.key_or_group}.".startswith(tuple(f"{one}." for one in _FREE))
+        ]
         fixed = [str(override.input_line) for override in parsed if override not in free]
         if any(override.key_or_group == "experiment" and not override.is_add() for override in parsed):
             raise ConfigError(f"experiment: choose it with a plus: +experiment=NAME; allowed:\n{experiment_lines()}")
@@ -142,7 +139,7 @@ def _environment() -> list[str]:
 
 
 def _apply(values: dict[str, Any], override: Override) -> None:
-    """Set or delete a value below ``strategy``, whose names depend on the strategy and are checked with it."""
+    """Set or delete a value whose name is the user's own."""
     *path, last = override.key_or_group.split(".")
     for name in path:
         if not isinstance(values.get(name), dict):

@@ -190,7 +190,7 @@ def _continued(run: Path, is_finished: bool) -> str:
         # A newer file may have another name, which is not that of what it holds.
         symbols = manifest["data"]["symbols"]
         values["data"] |= {"symbol": symbols[0]} if len(symbols) == 1 else {"symbols": symbols}
-    values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs"}
+    values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs", "force": False}
     values["plugins"] = [str(run / "plugins" / f"{name}.py") for name in manifest["plugins"]]
     return _with_defaults(_ANEW, values)
 

@@ -1,0 +1,72 @@
+"""Searching windows again with what an earlier attempt left: only the rest is computed, and the result is the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from admf_ray.cluster import SerialExecutor
+from admf_ray.engine.spec import AccountRules
+from admf_ray.optimize import Candidates, Choice, Search, expand_grid, plan_search
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.strategies import STRATEGIES
+from admf_ray.workflow.searching import Searched, search_windows
+from tests.series import daily_bars
+
+CROSS = STRATEGIES["sma_cross"]
+CHOICE = Choice("sharpe", 1)
+SPANS = [(0, 300), (100, 400)]
+
+
+@pytest.fixture(scope="module")
+def search() -> Search:
+    bars = daily_bars(100.0 * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0, 0.01, 500))))
+    axes = {"fast": list(range(2, 30)), "slow": list(range(30, 60))}
+    candidates: Candidates = expand_grid(CROSS, {}, axes)
+    return plan_search(bars, CROSS, candidates, AccountRules())
+
+
+def searched(search: Search, folder: Path) -> tuple[Searched, list[str], int]:
+    """Search, and give the kinds of records with the number of sets that were computed."""
+    kinds: list[str] = []
+    computed = [0]
+
+    def observe(kind: str, record: Any) -> None:
+        kinds.append(kind)
+        computed[0] += record["sets"] if kind == "CHUNK" else 0
+
+    with SerialExecutor(0.001) as executor:
+        found = search_windows(search, SPANS, CHOICE, METRICS, executor, observe, folder)
+    return found, kinds, computed[0]
+
+
+def test_chunks_that_are_there_are_not_computed_again(search: Search, tmp_path: Path) -> None:
+    whole, kinds, computed = searched(search, tmp_path / "whole")
+    assert computed == len(search.candidates) == 840
+    assert "KEPT" not in kinds
+    expected = pa.concat_tables(whole.trials(0))
+
+    first, _, _ = searched(search, tmp_path / "again")
+    del first
+    files = sorted((tmp_path / "again").glob("*.parquet"))
+    assert len(files) > 4
+    # The first, two in the middle, and one whose best were written and itself not.
+    for lost in (files[0], files[2], files[3], files[-1]):
+        lost.unlink()
+    again, kinds, computed = searched(search, tmp_path / "again")
+    assert "KEPT" in kinds
+    assert 0 < computed < 840
+    assert pa.concat_tables(again.trials(0)).equals(expected)
+    for one, other in zip(again.leaders, whole.leaders, strict=True):
+        np.testing.assert_array_equal(one.candidates, other.candidates)
+        np.testing.assert_array_equal(one.metrics, other.metrics)
+
+
+def test_where_everything_is_there_nothing_is_computed(search: Search, tmp_path: Path) -> None:
+    searched(search, tmp_path)
+    again, _, computed = searched(search, tmp_path)
+    assert computed == 0
+    assert len(again.timings) == 0
+    assert len(pa.concat_tables(again.trials(0))) == 840 * len(SPANS)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from admf_ray.errors import ReproductionError
 from admf_ray.files import write_whole
 from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, Studied, TrialChunk, trial_status
 from admf_ray.portfolio.metrics import METRICS
@@ -168,7 +169,16 @@ class TrialFiles:
         offset : int
             Number of the chunks' first window.
         candidates : int
+
+        Raises
+        ------
+        ReproductionError
+            Where a chunk is not there; names the candidates.
         """
+        if lost := self.missing(candidates):
+            raise ReproductionError(
+                f"{self.folder}: the trials of candidates {lost[0][0]} to {lost[0][1] - 1} are gone"
+            )
         most = -(-candidates // max(1, candidates // ROWS))
         files = [(path, pq.read_metadata(path)) for path in sorted(self.folder.glob("*.parquet"))]
         for window, best in enumerate(leaders):

@@ -16,7 +16,7 @@ from admf_ray.workflow.run_directory import RunDirectory
 SMALL = ["+experiment=walkforward", "cluster=serial", "strategy.space.fast=[10,20]", "strategy.space.slow=[50,100]"]
 TABLES = ("candidates", "trials", "windows", "equity", "fills", "trades", "timings")
 FILES = {
-    *("config.yaml", "data_report.json", "manifest.json", "status.json", "progress.jsonl", "summary.json"),
+    *("config.yaml", "data_report.json", "manifest.json", "lock", "status.json", "progress.jsonl", "summary.json"),
     *("report.html", "run.log"),
     *(f"phases/discovery/{name}.parquet" for name in TABLES),
     "phases/discovery/fills.csv",

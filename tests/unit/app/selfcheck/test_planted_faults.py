@@ -266,7 +266,7 @@ def test_batch_processing_is_broken_by_a_chunk_that_is_lost(target: Target) -> N
     def lose(folder: Path) -> None:
         sorted(folder.glob("*.parquet"))[1].unlink()
 
-    with pytest.raises(ReproductionError, match=r"there are \d+ trials instead of 1,000"):
+    with pytest.raises(ReproductionError, match="the trials of candidates .* are gone"):
         check_batch_processing(target, between=lose)
 
 

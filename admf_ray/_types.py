@@ -1,14 +1,44 @@
 """Protocols and small values that cross layers."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
-__all__ = ["ChunkDone", "Executor", "Observer"]
+__all__ = ["ChunkDone", "Executor", "Fault", "FaultKind", "Observer", "Split"]
 
 Observer = Callable[[str, Mapping[str, Any]], None]
 """Takes one progress record: its kind (``PHASE``, ``CHUNK``, ``TEST_WINDOW``, ...) and its fields."""
+
+Split = Callable[[Any], Sequence[Any]]
+"""Gives the smaller chunks that together are a chunk; none where it is as small as can be."""
+
+FaultKind = Literal["user_error", "host_died", "out_of_memory", "timed_out", "lost_object"]
+"""What went wrong with a chunk: its function raised; its host ended; memory or time ran out; data was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a chunk gave no result.
+
+    Attributes
+    ----------
+    kind : FaultKind
+    error : str
+        Class of the error.
+    message : str
+        What it says.
+    traceback : str
+        Where it was raised; of a host that ended what is known of its end.
+    raised : Exception or None
+        The error itself, where it is one of the platform.
+    """
+
+    kind: FaultKind
+    error: str
+    message: str
+    traceback: str
+    raised: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +48,7 @@ class ChunkDone:
     Attributes
     ----------
     index : int
-        Position among the chunks that were mapped.
+        Position among the chunks that were mapped of the one that this is, or was a part of.
     chunk : object
         The chunk itself.
     seconds : float
@@ -26,7 +56,11 @@ class ChunkDone:
     host : str
         Who computed it.
     result : object
-        What the function gave.
+        What the function gave; None where it failed.
+    failure : Fault or None
+        Why there is no result.
+    attempts : int
+        How often it was begun, with all that it was a part of.
     """
 
     index: int
@@ -34,6 +68,8 @@ class ChunkDone:
     seconds: float
     host: str
     result: Any
+    failure: Fault | None = None
+    attempts: int = 1
 
 
 class Executor(Protocol):
@@ -53,8 +89,12 @@ class Executor(Protocol):
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Make arrays (and small values) readable for every chunk; give the handle that ``map`` takes."""
 
-    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+    def each(
+        self, function: str, chunks: Iterable[Any], shared: object, split: Split | None = None
+    ) -> Iterator[ChunkDone]:
         """Compute ``function(chunk, bundle)`` for every chunk, and give each as it finishes, in any order.
+
+        One at a time: a sequence that is left before its end is not continued.
 
         Parameters
         ----------
@@ -64,6 +104,17 @@ class Executor(Protocol):
             Taken lazily, so that a generator can size the next chunk by those that are done.
         shared : object
             What `share` gave.
+        split : callable, optional
+            A chunk that fails is given in smaller ones, down to those that fail by themselves: these are given with
+            their failure, and cost nothing but themselves.
+
+        Raises
+        ------
+        AdmfError
+            Of the function, where it concerns the whole run (`admf_ray.cluster.faults.RUN_WIDE`), or there is no
+            ``split``.
+        ChunkError
+            Where a chunk failed and there is no ``split``, or what all chunks need was lost again and again.
         """
 
     def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:

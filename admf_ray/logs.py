@@ -33,7 +33,13 @@ LOGGER.addHandler(_SILENT)
 LOGGER.setLevel(logging.DEBUG)
 LOGGER.propagate = False
 
-_DETAIL = {"CHUNK", "CONTAINERS", "NEXT_WINDOW", "HOST"}
+_LEVELS = {
+    "CHUNK": logging.DEBUG,
+    "CONTAINERS": logging.DEBUG,
+    "NEXT_WINDOW": logging.DEBUG,
+    "HOST": logging.DEBUG,
+    "FAILURE": logging.WARNING,
+}
 
 
 class JsonLines(logging.Formatter):
@@ -76,7 +82,7 @@ def log_record(kind: str, record: Mapping[str, Any], level: int | None = None) -
     record : mapping
         Fields that are None or mappings are in the JSON only.
     level : int, optional
-        DEBUG for the progress of single chunks, windows and hosts, INFO for all other kinds.
+        DEBUG for the progress of single chunks, windows and hosts, WARNING for failures, INFO for all other kinds.
     """
     shown = " ".join(
         f"{name}={compact(value)}"
@@ -84,7 +90,7 @@ def log_record(kind: str, record: Mapping[str, Any], level: int | None = None) -
         if value is not None and not isinstance(value, dict)
     )
     if level is None:
-        level = logging.DEBUG if kind in _DETAIL else logging.INFO
+        level = _LEVELS.get(kind, logging.INFO)
     LOGGER.log(level, "%s %s", kind, shown, extra={"kind": kind, "fields": dict(record)})
 
 

@@ -345,4 +345,11 @@ def open_executor(cluster: ClusterSettings) -> Executor:
     from admf_ray.cluster.ray_executor import RayExecutor
 
     address = (cluster.address or "auto") if cluster.kind == "existing" else None
-    return RayExecutor(cluster.workers, address, cluster.chunk_seconds)
+    return RayExecutor(
+        cluster.workers,
+        address,
+        cluster.chunk_seconds,
+        chunk_timeout=cluster.chunk_timeout,
+        max_retries=cluster.max_retries,
+        exclude_head=cluster.exclude_head,
+    )

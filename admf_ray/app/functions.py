@@ -52,7 +52,7 @@ def walk_forward(
     Returns
     -------
     RunResult
-        Tables candidates, trials, windows, equity, fills, trades, timings.
+        Tables candidates, trials, windows, equity, fills, trades, timings, and failures where there are any.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def sweep(
     Returns
     -------
     RunResult
-        Tables candidates, trials, timings.
+        Tables candidates, trials, timings, and failures where there are any.
     """
     return sweep_command.compute(_settings("sweep", strategy, params, space, sections), bars, observer)
 

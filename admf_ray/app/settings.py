@@ -190,6 +190,9 @@ class ClusterSettings(Section):
     workers: Annotated[int, Field(ge=1)] | None = None
     address: str | None = None
     chunk_seconds: Annotated[float, Field(gt=0)] = 0.5
+    chunk_timeout: Annotated[float, Field(gt=0, le=1e6)] = 3_600.0
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    exclude_head: bool = False
 
 
 class HubSettings(Section):

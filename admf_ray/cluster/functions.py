@@ -1,50 +1,55 @@
 """Functions by name: what travels to a host is text, never a compiled function."""
 
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
-from admf_ray._types import ChunkDone
-from admf_ray.errors import AdmfError, ChunkError
+from admf_ray._types import ChunkDone, Fault
+from admf_ray.cluster.faults import RUN_WIDE, raised
 
-__all__ = ["call", "in_order"]
+__all__ = ["call", "find", "in_order"]
 
 
-def call(function: str, chunk: Any, bundle: Any, host: str) -> tuple[Any, float]:
+def find(function: str) -> Callable[[Any, Any], Any]:
+    """Import ``"module:function"`` and give it."""
+    module, _, name = function.partition(":")
+    found: Callable[[Any, Any], Any] = getattr(import_module(module), name)
+    return found
+
+
+def call(function: str, chunk: Any, bundle: Any) -> tuple[Any, float, Fault | None]:
     """Call ``"module:function"`` with a chunk and the shared bundle.
 
     Parameters
     ----------
     function : str
     chunk, bundle : object
-    host : str
-        Who calls, for messages.
 
     Returns
     -------
     result : object
     seconds : float
         Wall time of the call, without the import.
+    fault : Fault or None
+        Where it raised.
 
     Raises
     ------
     AdmfError
-        The function's own, as it was raised.
-    ChunkError
-        Where it raised anything else; carries the traceback.
+        Where it concerns the whole run: `admf_ray.cluster.faults.RUN_WIDE`.
     """
-    module, _, name = function.partition(":")
-    target: Callable[[Any, Any], Any] = getattr(import_module(module), name)
+    target = find(function)
     began = time.perf_counter()
+    result, fault = None, None
     try:
         result = target(chunk, bundle)
-    except AdmfError:
+    except RUN_WIDE:
         raise
-    except Exception as error:
-        raise ChunkError(f"chunk {chunk} failed on {host}:\n{traceback.format_exc()}") from error
-    return result, time.perf_counter() - began
+    # A function that calls sys.exit would end its host.
+    except (Exception, SystemExit) as error:
+        fault = raised(error)
+    return result, time.perf_counter() - began, fault
 
 
 def in_order(chunks: Iterable[ChunkDone]) -> list[Any]:

@@ -8,24 +8,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from admf_ray._types import ChunkDone
+from admf_ray._types import ChunkDone, Fault, Split
+from admf_ray.cluster.faults import Retries, died, raised, timed_out
 from admf_ray.cluster.functions import in_order
-from admf_ray.cluster.host import Host
 from admf_ray.cluster.shared import fitted
-from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
+from admf_ray.cluster.work import Work
+from admf_ray.errors import AdmfError, ChunkError, ConfigError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+from admf_ray.cluster.pool import Flight, HostPool, Lane, Shared
+
 __all__ = ["RayExecutor"]
 
 _IN_FLIGHT = 2
 _CONNECT_SECONDS = 5.0
-_START_SECONDS = 60.0
+_WAIT_SECONDS = 1.0
 _SHARE_OF_STORE = 0.8
-_HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
 def _connect(address: str) -> None:
@@ -50,7 +52,8 @@ class RayExecutor:
     """Computes chunks on one Ray actor per CPU; see `admf_ray._types.Executor`.
 
     The driver owns the shared bundles and hands out at most two chunks a host at a time, so that none waits for the
-    next and slow hosts are given less.
+    next and slow hosts are given less. What happens to hosts and nodes changes no result: chunks that are lost are
+    done again, elsewhere; see `admf_ray.cluster.faults.Retries`.
 
     Parameters
     ----------
@@ -61,6 +64,12 @@ class RayExecutor:
         as it is). Without it a Ray of its own is started on this machine, and stopped by `close`.
     chunk_seconds : float
         Aimed at for a chunk.
+    chunk_timeout : float
+        Seconds after which a host that is still at one chunk is ended.
+    max_retries : int
+        How often a chunk is done again because its host died.
+    exclude_head : bool
+        Whether the head of the cluster computes nothing.
 
     Raises
     ------
@@ -70,8 +79,21 @@ class RayExecutor:
         Where its CPUs are not free.
     """
 
-    def __init__(self, workers: int | None = None, address: str | None = None, chunk_seconds: float = 0.5) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        address: str | None = None,
+        chunk_seconds: float = 0.5,
+        *,
+        chunk_timeout: float = 3_600.0,
+        max_retries: int = 3,
+        exclude_head: bool = False,
+    ) -> None:
         self.chunk_seconds = chunk_seconds
+        self._retries = Retries(max_retries)
+        self._timeout = chunk_timeout
+        self._pool: HostPool | None = None
+        self._files: list[Path] = []
         self._owns_ray = not ray.is_initialized()
         if address is not None:
             if self._owns_ray:
@@ -88,33 +110,21 @@ class RayExecutor:
             raise ConfigError(
                 "cluster.kind: Ray runs in this process already; allowed: existing (or ray.shutdown() first)"
             )
-        self._hosts: dict[str, Any] = {}
-        self._files: list[Path] = []
         try:
-            self._start_hosts(workers)
+            self._pool = HostPool(workers, chunk_timeout, exclude_head)
         except BaseException:
             self.close()
             raise
 
-    def _start_hosts(self, workers: int | None) -> None:
-        cpus = int(_resources().get("CPU", 0))
-        count = workers or cpus
-        if not 1 <= count <= cpus:
-            raise ConfigError(f"cluster.workers: {count} hosts need as many CPUs, the cluster has {cpus}")
-        actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
-        self._hosts = {f"host-{index}": actor.remote(f"host-{index}") for index in range(count)}
-        waiting = [host.name.remote() for host in self._hosts.values()]
-        ready, _ = ray.wait(waiting, num_returns=count, timeout=_START_SECONDS)
-        if len(ready) < count:
-            raise CapacityError(
-                f"cluster.workers: {len(ready)} of {count} hosts started within {_START_SECONDS:g} s; "
-                "allowed: as many as there are free CPUs"
-            )
+    @property
+    def _hosts(self) -> HostPool:
+        assert self._pool is not None
+        return self._pool
 
     @property
     def workers(self) -> int:
         """Number of hosts."""
-        return len(self._hosts)
+        return len(self._hosts.lanes)
 
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Put the bundle into the object store once; hosts on a machine read it without a copy.
@@ -124,50 +134,103 @@ class RayExecutor:
         room = int(_SHARE_OF_STORE * _resources().get("object_store_memory", 0))
         fitting, paths = fitted(bundle, room)
         self._files += paths
-        return ray.put(fitting)
+        return Shared(fitting)
 
-    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+    def each(
+        self, function: str, chunks: Iterable[Any], shared: object, split: Split | None = None
+    ) -> Iterator[ChunkDone]:
         """Compute every chunk on some host; give each as it finishes.
 
         Raises
         ------
-        ChunkError
-            Where the function raised anything else (with its traceback), or a host died.
-        AdmfError
-            The function's own, as it was raised.
+        AdmfError, ChunkError
+            See `admf_ray._types.Executor.each`.
+        CapacityError
+            Where there have been no hosts for a minute.
         """
-        todo = enumerate(chunks)
-        flying: dict[Any, tuple[int, Any, str]] = {}
-        free = [name for _ in range(_IN_FLIGHT) for name in self._hosts]
-        while True:
-            while free and (following := next(todo, None)) is not None:
-                index, chunk = following
-                name = free.pop(0)
-                flying[self._hosts[name].run.remote(function, chunk, shared)] = (index, chunk, name)
-            if not flying:
-                return
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1)
-            for reference in ready:
-                index, chunk, name = flying.pop(reference)
-                result, seconds = self._get(reference, chunk, name)
-                free.append(name)
-                yield ChunkDone(index, chunk, seconds, name, result)
+        assert isinstance(shared, Shared)
+        work = Work(chunks, split, self._retries)
+        try:
+            while True:
+                self._hosts.tend()
+                is_drawn = self._hand_out(work, function, shared)
+                if is_drawn and not any(lane.tasks for lane in self._hosts.lanes):
+                    return
+                found = [self._answer(lane, work, shared) for lane in self._hosts.wait(_WAIT_SECONDS)]
+                # Before anything is given: while the driver is elsewhere, hosts answer and nobody looks.
+                found += [self._overdue(lane, work) for lane in list(self._hosts.lanes) if lane.is_overdue]
+                yield from (done for done in found if done is not None)
+        finally:
+            for lane in self._hosts.lanes:
+                lane.disown()
+
+    def _hand_out(self, work: Work, function: str, shared: Shared) -> bool:
+        """Hand out what there is to do; say whether all of it is in flight or done."""
+        while free := [lane for lane in self._hosts.lanes if lane.is_up and len(lane.tasks) < _IN_FLIGHT]:
+            task = work.following()
+            if task is None:
+                return True
+            self._hosts.send(min(free, key=lambda lane: len(lane.tasks)), function, task, shared)
+        return False
+
+    def _answer(self, lane: Lane, work: Work, shared: Shared) -> ChunkDone | None:
+        """Take what a host has answered."""
+        try:
+            found = ray.get(lane.flights[0].answer)
+        except ray.exceptions.RayTaskError as error:
+            return self._refused(lane, error, work, shared)
+        except ray.exceptions.ObjectLostError as error:
+            flight = lane.answered()
+            return self._failed(lane, flight, died(error, "", "lost_object"), work)
+        except ray.exceptions.RayError as error:
+            is_memory = isinstance(error, ray.exceptions.OutOfMemoryError)
+            fault = died(error, self._hosts.last_words(lane), "out_of_memory" if is_memory else "host_died")
+            return self._ended(lane, fault, work)
+        flight = lane.answered()
+        if flight.task is None:
+            self._hosts.came_up(lane)
+            return None
+        result, seconds, fault = found
+        if fault is None:
+            return work.done(flight.task, seconds, lane.name, result)
+        return self._failed(lane, flight, fault, work, seconds)
+
+    def _refused(self, lane: Lane, error: Any, work: Work, shared: Shared) -> ChunkDone | None:
+        """Take an error of the host itself: what it was given was lost, or it could not begin or answer."""
+        flight = lane.answered()
+        if not flight.is_awaited:
+            return None
+        if isinstance(error.cause, ray.exceptions.ObjectLostError):
+            shared.renew(flight.bundle)
+            return self._failed(lane, flight, died(error.cause, "", "lost_object"), work)
+        if isinstance(error.cause, AdmfError):
+            raise error.cause from None
+        if flight.task is None:
+            raise ChunkError(f"{lane.name} cannot begin:\n{error}") from None
+        return self._failed(lane, flight, raised(error), work)
+
+    def _overdue(self, lane: Lane, work: Work) -> ChunkDone | None:
+        """End a host that takes too long."""
+        return self._ended(lane, timed_out(lane.flights[0].seconds, self._hosts.last_words(lane)), work)
+
+    def _ended(self, lane: Lane, fault: Fault, work: Work) -> ChunkDone | None:
+        """Take back what a host was asked for that is gone: what it had begun has failed, what follows has not."""
+        begun, *others = lane.flights
+        self._hosts.end(lane)
+        if begun.task is None and begun.is_awaited:
+            self._hosts.start_failed(fault.message)
+        for flight in reversed(others):
+            if flight.task is not None:
+                work.unbegun(flight.task)
+        return self._failed(lane, begun, fault, work)
+
+    @staticmethod
+    def _failed(lane: Lane, flight: Flight, fault: Fault, work: Work, seconds: float = 0.0) -> ChunkDone | None:
+        return None if flight.task is None else work.failed(flight.task, fault, seconds, lane.name)
 
     def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:
         """Compute every chunk as `each` does; results in the order of the chunks."""
         return in_order(self.each(function, chunks, shared))
-
-    @staticmethod
-    def _get(reference: Any, chunk: Any, host: str) -> tuple[Any, float]:
-        try:
-            result, seconds = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, AdmfError):
-                raise error.cause from None
-            raise
-        except ray.exceptions.RayActorError as error:
-            raise ChunkError(f"{host} died while it computed chunk {chunk}: {error}") from None
-        return result, seconds
 
     def release_files(self) -> None:
         """Remove the files of shared data that did not fit the object store."""
@@ -177,9 +240,8 @@ class RayExecutor:
 
     def close(self) -> None:
         """Stop the hosts, and leave (or stop, where it was started here) Ray."""
-        for host in self._hosts.values():
-            ray.kill(host)
-        self._hosts = {}
+        if self._pool is not None:
+            self._pool.close()
         self.release_files()
         if self._owns_ray:
             ray.shutdown()

@@ -4,14 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from admf_ray._types import ChunkDone
+from admf_ray._types import ChunkDone, Split
+from admf_ray.cluster.faults import Retries
 from admf_ray.cluster.functions import call, in_order
+from admf_ray.cluster.work import Work
 
 __all__ = ["SerialExecutor"]
+
+_NAME = "driver"
 
 
 class SerialExecutor:
     """Computes one chunk after the other in the driver; see `admf_ray._types.Executor`.
+
+    What ends a process ends this one: only chunks whose function raises are split and fail by themselves.
 
     Parameters
     ----------
@@ -28,11 +34,17 @@ class SerialExecutor:
         """Give the bundle itself."""
         return bundle
 
-    def each(self, function: str, chunks: Iterable[Any], shared: object) -> Iterator[ChunkDone]:
+    def each(
+        self, function: str, chunks: Iterable[Any], shared: object, split: Split | None = None
+    ) -> Iterator[ChunkDone]:
         """Compute one chunk after the other."""
-        for index, chunk in enumerate(chunks):
-            result, seconds = call(function, chunk, shared, "driver")
-            yield ChunkDone(index, chunk, seconds, "driver", result)
+        work = Work(chunks, split, Retries(0))
+        while (task := work.following()) is not None:
+            result, seconds, fault = call(function, task.chunk, shared)
+            if fault is None:
+                yield work.done(task, seconds, _NAME, result)
+            elif failure := work.failed(task, fault, seconds, _NAME):
+                yield failure
 
     def map(self, function: str, chunks: Iterable[Any], shared: object) -> list[Any]:
         """Compute every chunk; results in their order."""

@@ -22,8 +22,9 @@ COMPOSITES = {
 }
 """Weighted sums by asset class of Sharpe, growth a year, win rate and mean trade, each over what is usual there."""
 
-STATUSES = ("complete", "few_trades", "undefined")
-"""Of a trial: it may win; it made fewer than ``min_trades`` trades; its objective is no finite number."""
+STATUSES = ("complete", "few_trades", "undefined", "failed")
+"""Of a trial: it may win; it made fewer than ``min_trades`` trades; its objective is no finite number; it was not
+simulated to the end, and has no metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ def trial_status(
     Parameters
     ----------
     scores, trades : float64 array
-        The objective and how many trades were made, of each trial.
+        The objective and how many trades were made, of each trial; NaN trades of one that failed.
     choice : Choice
     """
-    return np.where(trades < choice.min_trades, 1, np.where(np.isfinite(scores), 0, 2)).astype(np.int8)
+    status = np.where(trades < choice.min_trades, 1, np.where(np.isfinite(scores), 0, 2))
+    return np.where(np.isnan(trades), 3, status).astype(np.int8)
 
 
 def choose(metrics: npt.NDArray[np.float64], choice: Choice, most: int = 1) -> npt.NDArray[np.int64]:

@@ -26,7 +26,7 @@ from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.sampling import Adaptive
 from admf_ray.optimize.space import Candidates
-from admf_ray.optimize.trials import BEST
+from admf_ray.optimize.trials import BEST, failed_trials, halved
 from admf_ray.plugins import active_plugins
 from admf_ray.portfolio.audit import Ledger, audit
 from admf_ray.portfolio.metrics import METRICS
@@ -392,10 +392,14 @@ def sweep_spans(
     Yields
     ------
     ChunkDone
-        Chunks as they finish, in any order; the result of each is a `admf_ray.optimize.trials.TrialChunk`.
+        Chunks as they finish, in any order; the result of each is a `admf_ray.optimize.trials.TrialChunk`. A candidate
+        that fails is a chunk by itself, with its failure and with trials that failed.
     """
     chunks = CandidateChunks(ranges, executor.chunk_seconds, executor.workers)
     shared = executor.share(search.bundle(hub, spans, choice, recorded))
-    for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared):
-        chunks.learn(done)
-        yield done
+    for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared, halved):
+        if done.failure is None:
+            chunks.learn(done)
+            yield done
+        else:
+            yield replace(done, result=failed_trials(done.chunk[0], len(spans), recorded))

@@ -12,7 +12,18 @@ from admf_ray.optimize.objective import Choice, choose
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS
 
-__all__ = ["BEST", "MOST_RECORDED", "RECORDS", "Leaders", "TrialChunk", "recorded_metrics", "recording", "sweep_chunk"]
+__all__ = [
+    "BEST",
+    "MOST_RECORDED",
+    "RECORDS",
+    "Leaders",
+    "TrialChunk",
+    "failed_trials",
+    "halved",
+    "recorded_metrics",
+    "recording",
+    "sweep_chunk",
+]
 
 RECORDS = ("all", "objective")
 """What is recorded of trials: all metrics of all of them, or of the best `BEST` of each window only."""
@@ -128,3 +139,22 @@ def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, reco
     return TrialChunk(
         first, columns, [Leaders.of(numbers, metrics[:, span], choice) for span in range(metrics.shape[1])]
     )
+
+
+def halved(chunk: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Give the halves of a range of candidates; of a single one nothing.
+
+    Examples
+    --------
+    >>> halved((4, 9)), halved((4, 5))
+    (((4, 6), (6, 9)), ())
+    """
+    first, last = chunk
+    middle = (first + last) // 2
+    return ((first, middle), (middle, last)) if last - first > 1 else ()
+
+
+def failed_trials(candidate: int, spans: int, recorded: Sequence[str]) -> TrialChunk:
+    """Give the trials of a candidate that failed: in every span without metrics, so that it cannot win."""
+    columns = {name: np.full((spans, 1), np.nan) for name in recorded}
+    return TrialChunk(candidate, columns, [Leaders.nobody() for _ in range(spans)])

@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from admf_ray.logs import log_record
+from admf_ray.report.definitions import parameters_text
 
 __all__ = ["ProgressView"]
 
 _LINE_EVERY = 2.0
+_FAILURES = 10
 
 
 class ProgressView:
-    """An observer that shows how far a sweep is, its throughput and the time left.
+    """An observer that shows how far a sweep is, its throughput and the time left, and the first failures.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._began = self._said = time.monotonic()
-        self._done = 0
+        self._done = self._failed = 0
 
     def __call__(self, kind: str, record: Mapping[str, Any]) -> None:
         """Take one progress record."""
@@ -46,6 +48,8 @@ class ProgressView:
             self._console.print(f"kept: {record['sets']:,} of {record['of']:,} sets were there", highlight=False)
         elif kind == "CHUNK":
             self._advance(int(record["sets"]), int(record["of"]))
+        elif kind == "FAILURE":
+            self._fail(record)
 
     def _begin(self, record: Mapping[str, Any]) -> None:
         self._began = self._said = time.monotonic()
@@ -70,6 +74,16 @@ class ProgressView:
                 self._console.print(
                     f"sweep {self._done:,}/{total:,} sets  {rate:,.0f} sets/s  {left:.0f} s left", highlight=False
                 )
+
+    def _fail(self, record: Mapping[str, Any]) -> None:
+        self._failed += 1
+        if self._failed > _FAILURES:
+            return
+        said = (str(record["message"]).strip() or "it says nothing").splitlines()[0]
+        which = f"{record['candidate']} ({parameters_text(record['parameters'])})"
+        self._console.print(f"failed: candidate {which}: {record['error']}: {said}", highlight=False, markup=False)
+        if self._failed == _FAILURES:
+            self._console.print("failures that follow are not shown", highlight=False)
 
     def __enter__(self) -> Self:
         """Show the bar."""

@@ -12,6 +12,7 @@ __all__ = ["cause_line", "causes"]
 _TRIALS = {
     "few_trades": "trials made fewer trades than search.min_trades and could not win",
     "undefined": "trials have no finite objective and could not win",
+    "failed": "trials failed and could not win: table failures says why",
 }
 _LIMITS = {
     "cash": "fills were cut to the cash that was there",

@@ -71,7 +71,8 @@ def run_walk_forward(
     Returns
     -------
     PhaseResult
-        Tables candidates, trials, windows, equity, fills, trades, timings; a variant for each winner.
+        Tables candidates, trials, windows, equity, fills, trades, timings, and failures where there are any; a variant
+        for each winner.
     """
     separation = Separation.prove(windows, search.bars)
     known = 0 if earlier is None else earlier.windows
@@ -104,7 +105,7 @@ def run_walk_forward(
         "equity": equity_frame(search.bars, stitched),
         **account_frames(search.bars, search.composition.member_names, tested),
         **regime_frames(search, hub, judged),
-        "timings": found.timings,
+        **found.frames,
     }
     if earlier is not None:
         frames = earlier.kept(frames)
@@ -160,7 +161,8 @@ def run_sweep(
     Returns
     -------
     PhaseResult
-        Tables candidates, trials, timings; the best candidate (in sample) as a variant.
+        Tables candidates, trials, timings, and failures where there are any; the best candidate (in sample) as a
+        variant.
     """
     recorded = recorded_metrics(record, choice)
     found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks")
@@ -186,7 +188,7 @@ def run_sweep(
     trials = trials_table(folder / "trials.parquet", found.trials(0))
     found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
-    tables = Tables({"timings": found.timings}, stored)
+    tables = Tables(found.frames, stored)
     return PhaseResult(PHASE, tables, summary, variants)
 
 

@@ -38,7 +38,7 @@ class Earlier:
     trials : StoredTable
         All trials of the run.
     tables : dict of str to polars.DataFrame
-        windows, equity, fills and trades of these windows.
+        windows, equity, fills and trades of these windows; failures of the run.
     """
 
     name: str
@@ -71,7 +71,9 @@ class Earlier:
         for name in sorted(tables.keys() & {"fills", "trades", "positions"}):
             self._check(name, tables[name], self.tables[name])
         windows = pl.concat([self.tables["windows"], tables["windows"][self.windows :]])
-        return {**tables, "windows": windows}
+        failed = [one["failures"] for one in (self.tables, tables) if "failures" in one]
+        failures = {"failures": pl.concat(failed).unique("candidate", keep="last").sort("candidate")} if failed else {}
+        return {**tables, "windows": windows, **failures}
 
     def _check(self, name: str, now: pl.DataFrame, then: pl.DataFrame) -> None:
         again = now.filter(pl.col("window") < self.windows)
@@ -128,6 +130,8 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     leaders = [_leaders(trials, window) for window in range(kept)]
     names = ("windows", "equity", "fills", "trades", "positions")
     tables = {name: run.tables[name].filter(old) for name in names if name in run.tables}
+    if "failures" in run.tables:
+        tables["failures"] = run.failures
     return Earlier(run.directory.name, kept, leaders, trials, tables)
 
 

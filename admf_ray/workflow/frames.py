@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from admf_ray._types import ChunkDone
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
@@ -19,6 +20,7 @@ __all__ = [
     "account_frames",
     "boundary",
     "equity_frame",
+    "failures_frame",
     "segment_equity_frame",
     "windows_frame",
 ]
@@ -57,6 +59,28 @@ def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowO
         rows.append(row)
     types = {"window": pl.Int16, "candidate": pl.Int32, "parameters": pl.String}
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
+
+
+def failures_frame(failures: Sequence[ChunkDone]) -> pl.DataFrame:
+    """Give one row a candidate that failed: why, who computed it last, and how often it was begun.
+
+    The window is null: a candidate runs over all windows at once, and fails in all of them.
+    """
+    rows = [
+        {
+            "candidate": done.chunk[0],
+            "window": None,
+            "error": done.failure.error,
+            "message": done.failure.message,
+            "traceback": done.failure.traceback,
+            "host": done.host,
+            "attempts": done.attempts,
+        }
+        for done in failures
+        if done.failure is not None
+    ]
+    types = {"candidate": pl.Int32, "window": pl.Int16, "attempts": pl.Int32}
+    return pl.DataFrame(rows, schema_overrides=types).sort("candidate")
 
 
 def equity_frame(bars: Bars, stitched: Stitched) -> pl.DataFrame:

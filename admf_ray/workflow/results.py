@@ -20,7 +20,10 @@ FINGERPRINTED = (
     *("candidates", "trials", "windows", "equity", "positions", "fills", "trades"),
     *("books", "regimes", "switches"),
 )
-"""Tables that must be equal whoever computed them; timings are not."""
+"""Tables that must be equal whoever computed them."""
+
+_OF_THE_WAY = ("timings", "failures")
+"""Tables that also say who computed something: they need not be equal."""
 
 
 _STORED = ("candidates", "trials")
@@ -36,8 +39,8 @@ class RunResult:
     summary : dict
         Headline figures; see ``summary.json``.
     tables : mapping of str to polars.DataFrame
-        candidates, trials, windows, equity, fills, trades, timings: those that the experiment makes. Each is an
-        attribute, too; candidates and trials are read from their files whenever they are asked for.
+        candidates, trials, windows, equity, fills, trades, timings, failures: those that the experiment makes. Each is
+        an attribute, too; candidates and trials are read from their files whenever they are asked for.
     directory : Path or None
         Where the run is kept.
     """
@@ -48,7 +51,7 @@ class RunResult:
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         """Give a table by its name."""
-        if name in FINGERPRINTED or name == "timings":
+        if name in (*FINGERPRINTED, *_OF_THE_WAY):
             if name in self.tables:
                 return self.tables[name]
             raise AttributeError(f"this run has no table '{name}'; it has: {', '.join(self.tables)}")

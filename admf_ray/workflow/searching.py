@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from admf_ray._types import Executor, Observer
+from admf_ray._types import ChunkDone, Executor, Fault, Observer
+from admf_ray.errors import ChunkError
 from admf_ray.indicators import Hub
 from admf_ray.optimize import Candidates, Choice, Leaders, Search, Studied, plan_search, sweep_spans
 from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.frames import failures_frame
 from admf_ray.workflow.trials import StudyFiles, TrialFiles, trial_rows
 
 __all__ = ["PHASE", "Searched", "search_windows"]
@@ -36,8 +38,8 @@ class Searched:
         Candidates times spans.
     bars_swept : int
         Bars of those together that were not there from an earlier attempt.
-    timings : polars.DataFrame
-        One row a chunk.
+    frames : dict of str to polars.DataFrame
+        Table timings, one row a chunk; and where candidates failed table failures, one row each.
     trials : callable of (int) -> iterator of pyarrow.Table
         Gives the rows of the trials, the windows numbered from there on.
     forget : callable
@@ -49,7 +51,7 @@ class Searched:
     leaders: list[Leaders]
     simulated: int
     bars_swept: int
-    timings: pl.DataFrame
+    frames: dict[str, pl.DataFrame]
     trials: Callable[[int], Iterator[pa.Table]]
     forget: Callable[[], None]
 
@@ -77,12 +79,17 @@ def search_windows(
     observe : Observer
     folder : Path, optional
         Keeps trials chunk by chunk, and has those of an earlier attempt; without it they are not kept.
+
+    Raises
+    ------
+    ChunkError
+        Where every candidate failed: then it is not they that are wrong.
     """
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
     run = _sweep_windows if search.adaptive is None else _study_windows
     found = run(search, spans, choice, recorded, executor, observe, folder)
-    by_host = found.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
+    by_host = found.frames["timings"].group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
     for host, chunks, seconds in by_host.rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
     return found
@@ -102,26 +109,39 @@ def _sweep_windows(
     total = len(search.candidates)
     files = None if folder is None else TrialFiles(folder, choice, tuple(recorded))
     rows: list[dict[str, Any]] = []
+    failures: list[ChunkDone] = []
     ranges = [(0, total)] if files is None else files.missing(total)
     leaders = [Leaders.nobody() for _ in spans] if files is None else files.leaders(len(spans))
     left = sum(stop - first for first, stop in ranges)
     if left < total:
         observe("KEPT", {"sets": total - left, "of": total})
     for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges):
-        leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
-        if files is not None:
-            files.add(done.result, leaders)
         first, last = done.chunk
+        if done.failure is not None:
+            failures.append(done)
+            observe("FAILURE", _failure_record(search, done, done.failure))
+        else:
+            leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
+            if files is not None:
+                files.add(done.result, leaders)
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
+    if failures and len(failures) == total:
+        first_failed = min(failures, key=lambda done: done.chunk)
+        assert first_failed.failure is not None
+        raise ChunkError(f"all {total:,} candidates failed, the first one so:\n{first_failed.failure.traceback}")
+    if files is not None:
+        # Last of all, so that whoever goes on with the run tries them again.
+        for done in failures:
+            files.add(done.result, leaders)
     return Searched(
         search=search,
         hub=hub,
         leaders=leaders,
         simulated=total * len(spans),
         bars_swept=left * sum(stop - start for start, stop in spans),
-        timings=_timings(rows),
+        frames={"timings": _timings(rows)} | ({"failures": failures_frame(failures)} if failures else {}),
         trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
         forget=lambda: None if files is None else files.remove(),
     )
@@ -182,7 +202,7 @@ def _study_windows(
         leaders=leaders,
         simulated=len(tried),
         bars_swept=sum(len(studies[window].params) * (spans[window][1] - spans[window][0]) for window in waiting),
-        timings=_timings(rows),
+        frames={"timings": _timings(rows)},
         trials=trials,
         forget=lambda: None if files is None else files.remove(),
     )
@@ -193,8 +213,20 @@ def _tell_containers(observe: Observer, host: str, containers: Sequence[dict[str
         observe("CONTAINERS", {"host": host, "containers": containers})
 
 
+def _failure_record(search: Search, done: ChunkDone, fault: Fault) -> dict[str, Any]:
+    candidate = done.chunk[0]
+    return {
+        "candidate": candidate,
+        "parameters": search.candidates.parameters(candidate),
+        "error": fault.error,
+        "message": fault.message,
+        "host": done.host,
+        "attempts": done.attempts,
+    }
+
+
 _TIMED = {"chunk": pl.Int64, "first": pl.Int64, "last": pl.Int64, "host": pl.String, "seconds": pl.Float64}
 
 
 def _timings(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=_TIMED).sort("chunk").with_columns(phase=pl.lit(PHASE))
+    return pl.DataFrame(rows, schema=_TIMED).sort("chunk", "first").with_columns(phase=pl.lit(PHASE))

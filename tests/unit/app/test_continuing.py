@@ -79,6 +79,35 @@ def test_a_run_that_recorded_the_objective_is_extended_as_such(files: Path) -> N
     assert {name: longer[name] for name in ("trials", "equity")} == {name: whole[name] for name in ("trials", "equity")}
 
 
+FAILING = """
+from admf_ray.plugins import Parameter, strategy
+
+
+@strategy(parameters=(Parameter("lag", 60, 1, 400),))
+def failing(view):
+    lag = view.params.lag
+    if lag == 90 or (lag == 30 and view.bar == 4_600):
+        raise ValueError(f"lag {lag} is unlucky")
+    return view.bar >= lag and view.close[-1] > view.close[-1 - lag]
+"""
+
+
+def test_failures_of_the_earlier_run_stay_and_newer_ones_are_added(files: Path) -> None:
+    (files / "failing.py").write_text(FAILING)
+    strategy = ["strategy=custom", "strategy.name=failing", "strategy.space.lag=[30,60,90]", "report=none"]
+    options = [*csv(files / "older.csv"), *strategy, "cluster=serial", f"plugins=[{files / 'failing.py'}]"]
+    assert main(["+experiment=walkforward", *options, f"run_root={files}", "run_name=failing"]) == 0
+    command = ["+experiment=walkforward", f"run={files / 'failing'}", f"data.path={files / 'newer.csv'}"]
+    assert main([*command, "cluster=serial", f"run_root={files}", "run_name=failing_on"]) == 0
+    old, extended = (admf_ray.load_run(files / name) for name in ("failing", "failing_on"))
+    assert old.failures.select("candidate", "message").rows() == [(2, "lag 90 is unlucky")]
+    assert extended.failures.select("candidate", "message").rows() == [
+        *((0, "lag 30 is unlucky"), (2, "lag 90 is unlucky")),
+    ]
+    failed = extended.trials.filter(pl.col("status") == "failed")
+    assert failed.group_by("candidate").len().sort("candidate").rows() == [(0, 3), (2, 16)]
+
+
 def test_a_run_of_two_symbols_is_extended_and_asked_about_with_both(files: Path, capsys) -> None:
     whole = pl.read_csv(files / "newer.csv")
     both = [whole.with_columns(symbol=pl.lit("A")), whole.with_columns(pl.col("open", "high", "low", "close") * 0.5)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import COMPOSITES, OBJECTIVES, Choice, choose, trial_status
+from admf_ray.optimize import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.portfolio.metrics import METRICS
 
 
@@ -46,8 +46,10 @@ def test_the_best_of_several_are_those_that_would_win_one_after_the_other(trials
 
 
 def test_status_says_why_a_trial_cannot_win() -> None:
-    scores, trades = np.array([1.0, math.nan, 2.0, math.nan]), np.array([5.0, 5, 1, 1])
-    assert trial_status(scores, trades, Choice("sharpe", 2)).tolist() == [0, 2, 1, 1]
+    scores, trades = np.array([1.0, math.nan, 2.0, math.nan, math.nan]), np.array([5.0, 5, 1, 1, math.nan])
+    assert [STATUSES[status] for status in trial_status(scores, trades, Choice("sharpe", 2))] == [
+        *("complete", "undefined", "few_trades", "few_trades", "failed"),
+    ]
 
 
 def test_objectives_are_metrics() -> None:

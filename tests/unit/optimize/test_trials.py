@@ -5,7 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admf_ray.optimize import BEST, Choice, Leaders, choose, recorded_metrics, recording
+from admf_ray.optimize import BEST, Choice, Leaders, choose, recorded_metrics, recording, trial_status
+from admf_ray.optimize.trials import failed_trials
 from admf_ray.portfolio.metrics import METRICS
 
 CHOICE = Choice("calmar", min_trades=2)
@@ -46,3 +47,13 @@ def test_what_is_recorded_of_all_trials() -> None:
 def test_more_than_a_million_trials_are_recorded_by_their_objective() -> None:
     assert [recording("all", trials) for trials in (1_000_000, 1_000_001)] == ["all", "objective"]
     assert recording("objective", 5) == "objective"
+
+
+def test_a_candidate_that_failed_leads_nowhere_and_has_no_metrics() -> None:
+    found = failed_trials(7, 3, recorded_metrics("objective", CHOICE))
+    assert found.first == 7
+    assert {name: column.shape for name, column in found.columns.items()} == dict.fromkeys(
+        ("sharpe", "calmar", "trades"), (3, 1)
+    )
+    assert set(trial_status(found.columns["calmar"], found.columns["trades"], CHOICE).ravel()) == {3}
+    assert [len(leaders.candidates) for leaders in found.leaders] == [0, 0, 0]

@@ -1,0 +1,101 @@
+"""Chunks on their way: drawn one by one, done again or in smaller ones where they fail."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from admf_ray._types import ChunkDone, Fault, Split
+from admf_ray.cluster.faults import Retries
+from admf_ray.errors import ChunkError
+
+__all__ = ["Task", "Work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A chunk that is to be computed.
+
+    Attributes
+    ----------
+    index : int
+        Position among the chunks that were given of the one that this is, or was a part of.
+    chunk : object
+    attempts : int
+        How often it was begun and gave no result, with all that it was a part of.
+    tries : int
+        How often by itself.
+    """
+
+    index: int
+    chunk: Any
+    attempts: int = 0
+    tries: int = 0
+
+
+class Work:
+    """What is to be computed and what became of it; starts nothing by itself.
+
+    Whoever computes takes a task with `following` and answers with one of `done`, `failed` and `unbegun`.
+
+    Parameters
+    ----------
+    chunks : iterable
+        Taken lazily, one for each task that is not done again.
+    split : callable, optional
+        See `admf_ray._types.Executor.each`.
+    retries : Retries
+        Decides.
+    """
+
+    def __init__(self, chunks: Iterable[Any], split: Split | None, retries: Retries) -> None:
+        self._chunks = enumerate(chunks)
+        self._split = split
+        self._retries = retries
+        self._again: deque[Task] = deque()
+
+    def following(self) -> Task | None:
+        """Give the next task, those that are done again first; None where there is none (failures may still come)."""
+        if self._again:
+            return self._again.popleft()
+        drawn = next(self._chunks, None)
+        return None if drawn is None else Task(*drawn)
+
+    def done(self, task: Task, seconds: float, host: str, result: Any) -> ChunkDone:
+        """Take a result."""
+        return ChunkDone(task.index, task.chunk, seconds, host, result, attempts=task.attempts + 1)
+
+    def unbegun(self, task: Task) -> None:
+        """Take a task back that was not begun: what happened is not its fault."""
+        self._again.appendleft(task)
+
+    def failed(self, task: Task, fault: Fault, seconds: float, host: str) -> ChunkDone | None:
+        """Take a fault.
+
+        Returns
+        -------
+        ChunkDone or None
+            The failure, where the chunk has failed for good and cannot be split; None where it is done again.
+
+        Raises
+        ------
+        AdmfError, ChunkError
+            Where chunks are not split, or it is what all of them need that fails.
+        """
+        attempts, tries = task.attempts + 1, task.tries + 1
+        parts = () if self._split is None else self._split(task.chunk)
+        match self._retries.verdict(fault.kind, attempts, tries, bool(parts)):
+            case "retry":
+                self._again.appendleft(Task(task.index, task.chunk, attempts, tries))
+            case "split":
+                self._again.extendleft(Task(task.index, part, attempts) for part in reversed(parts))
+            case "fail":
+                if self._split is None or fault.kind == "lost_object":
+                    raise fault.raised or ChunkError(f"chunk {task.chunk} failed on {host}:\n{_story(fault)}")
+                return ChunkDone(task.index, task.chunk, seconds, host, None, fault, attempts)
+        return None
+
+
+def _story(fault: Fault) -> str:
+    """Tell all that is known, once."""
+    return fault.traceback if fault.message in fault.traceback else f"{fault.message}\n{fault.traceback}"

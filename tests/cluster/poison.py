@@ -1,0 +1,70 @@
+"""A strategy that follows a trend, and for some lags does what no strategy should."""
+
+from pathlib import Path
+
+import polars as pl
+
+from admf_ray.workflow import RunResult
+
+SOURCE = """
+import ctypes
+import os
+import resource
+
+import numpy as np
+
+from admf_ray.plugins import Parameter, strategy
+
+
+def beyond_the_limit():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, before[1]))
+    try:
+        np.ones(10**10 // 8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def forever():
+    while True:
+        pass
+
+
+POISON = {
+    1: lambda: 1 / 0,
+    2: lambda: os._exit(3),
+    4: lambda: 1.5,
+    5: lambda: ctypes.string_at(0),
+    7: beyond_the_limit,
+    8: forever,
+}
+
+
+@strategy(parameters=(Parameter("lag", 2, 1, 400),))
+def poisoned(view):
+    lag = view.params.lag
+    if view.bar == 150 and lag in POISON:
+        return POISON[lag]()
+    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
+"""
+LAGS = {"exception": 1, "exit": 2, "contract": 4, "segfault": 5, "memory": 7, "loop": 8}
+"""What is wrong with which lag: those that end a host stand behind such that cost none, which keeps tests short."""
+
+
+def written(folder: Path) -> str:
+    """Write the plugin; give its path."""
+    path = folder / "poison.py"
+    path.write_text(SOURCE)
+    return str(path)
+
+
+def by_lag(run: RunResult) -> pl.DataFrame:
+    """Give the trials of a run with their lags in place of their numbers."""
+    return run.trials.join(run.candidates, on="candidate").drop("candidate").sort("window", "lag")
+
+
+def is_poison() -> pl.Expr:
+    """Select the lags that do harm."""
+    return pl.col("lag").is_in([float(lag) for lag in LAGS.values()])

@@ -2,10 +2,9 @@
 
 from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
-from admf_ray.optimize.sampling import Adaptive, DrawnRange, draw_candidates, plan_space
+from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, DrawnRange, Studied, draw_candidates, plan_space
 from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
 from admf_ray.optimize.space import Candidates, axis_values, expand_grid
-from admf_ray.optimize.study import ADAPTIVE, Studied
 from admf_ray.optimize.trials import (
     BEST,
     MOST_RECORDED,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,11 @@ from admf_ray.optimize.space import Candidates
 from admf_ray.seeding import generator
 from admf_ray.strategies import Strategy
 
-__all__ = ["Adaptive", "Dimension", "DrawnRange", "Space", "draw_candidates", "plan_space"]
+__all__ = ["ADAPTIVE", "Adaptive", "Dimension", "DrawnRange", "Space", "Studied", "draw_candidates", "plan_space"]
+
+ADAPTIVE = ("tpe", "nsga2")
+"""Samplers that learn from what they are told; see `admf_ray.optimize.study`, which is loaded where it runs."""
+
 
 _ROUNDS = 200
 _SOBOL_BITS = 30
@@ -145,7 +150,7 @@ class Adaptive:
     Attributes
     ----------
     sampler : str
-        One of `admf_ray.optimize.study.ADAPTIVE`.
+        One of `ADAPTIVE`.
     trials : int
         Different parameter sets that are evaluated, at most.
     batch : int
@@ -167,6 +172,25 @@ class Adaptive:
     ranges: Mapping[str, DrawnRange | Sequence[float]]
     constraints: Sequence[str] = ()
     points: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """What a study evaluated, in the order in which it was proposed.
+
+    Attributes
+    ----------
+    window : int
+    params : float64 array, shape [trial, parameter]
+    metrics : float64 array, shape [trial, len(METRICS)]
+    containers : list of dict
+        That live on the host; see `admf_ray.engine.hosting.live_containers`.
+    """
+
+    window: int
+    params: npt.NDArray[np.float64]
+    metrics: npt.NDArray[np.float64]
+    containers: list[dict[str, Any]]
 
 
 def plan_space(

@@ -5,7 +5,7 @@ sampler is seeded by the run's seed and the window, and told what it proposed in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,44 +17,24 @@ from admf_ray.engine import hosting, sweep
 from admf_ray.engine.composition import Composition
 from admf_ray.indicators import Hub
 from admf_ray.optimize.objective import Choice, trial_status
-from admf_ray.optimize.sampling import Adaptive, Dimension, DrawnRange, Space, plan_space
+from admf_ray.optimize.sampling import Adaptive, Dimension, DrawnRange, Space, Studied, plan_space
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.seeding import seed_of
 
-__all__ = ["ADAPTIVE", "Studied", "run_study"]
+__all__ = ["run_study"]
 
-ADAPTIVE: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+_SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
 }
-"""Samplers that learn from what they are told, by name: from a seed to a sampler."""
 
 _FRUITLESS = 20
 """Proposals for each trial, at most, that break constraints or were made before."""
 
 Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Studied:
-    """What a study evaluated, in the order in which it was proposed.
-
-    Attributes
-    ----------
-    window : int
-    params : float64 array, shape [trial, parameter]
-    metrics : float64 array, shape [trial, len(METRICS)]
-    containers : list of dict
-        That live on the host; see `admf_ray.engine.hosting.live_containers`.
-    """
-
-    window: int
-    params: Array
-    metrics: Array
-    containers: list[dict[str, Any]]
 
 
 def run_study(window: int, bundle: Mapping[str, Any]) -> Studied:
@@ -73,7 +53,7 @@ def run_study(window: int, bundle: Mapping[str, Any]) -> Studied:
     space = plan_space(composition, {}, adaptive.ranges, adaptive.constraints)
     evaluated = _Evaluation(composition, space, window, bundle)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = ADAPTIVE[adaptive.sampler](seed_of(adaptive.seed, "study", window))
+    sampler = _SAMPLERS[adaptive.sampler](seed_of(adaptive.seed, "study", window))
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for point in space.points(adaptive.points):
         study.enqueue_trial(dict(zip(space.names, point.tolist(), strict=True)))

@@ -64,14 +64,14 @@ def best_cells(result: RunResult) -> Surface | None:
     if not names:
         return None
     axes = [_Axis(*np.unique(values[name].to_numpy(), return_inverse=True)) for name in names]
-    windows = result.tables.rows("trials") // len(values)
+    windows = len(result.windows) if "windows" in result.tables else 1
     winners = _winners(result, windows)
     pairs: list[tuple[int, int | None]] = list(combinations(range(len(names)), 2)) or [(0, None)]
     most = _CELLS // (len(pairs) * windows)
     cells = [_Cells.of(axes[first], None if second is None else axes[second], most) for first, second in pairs]
     best: list[list[Array]] = [[] for _ in pairs]
     chosen: list[list[tuple[float, float, float] | None]] = [[] for _ in pairs]
-    for winner, scores in zip(winners, _scores(result, len(values)), strict=True):
+    for winner, scores in zip(winners, _scores(result, len(values), windows), strict=True):
         for index, (first, second) in enumerate(pairs):
             best[index].append(cells[index].best(scores))
             chosen[index].append(
@@ -106,20 +106,20 @@ def _winners(result: RunResult, windows: int) -> list[int | None]:
     return [best["candidate"] if best else None] * windows
 
 
-def _scores(result: RunResult, candidates: int) -> Iterator[Array]:
-    """Give the objective of every candidate in one window after the other, -inf of those that could not win."""
-    scores, known = np.empty(candidates), 0
+def _scores(result: RunResult, candidates: int, windows: int) -> Iterator[Array]:
+    """Give the objective of every candidate in one window after the other, -inf of those that could not win there."""
+    scores, current = np.full(candidates, -np.inf), 0
     # Only those that could win: the best of a cell is a set that might have been chosen.
     complete = pl.when(pl.col("status") == "complete").then(pl.col("objective")).otherwise(-np.inf)
-    for piece in result.tables.pieces("trials", ["status", "objective"]):
-        found = piece.select(complete.alias("score"))["score"].to_numpy()
-        while len(found):
-            part = found[: candidates - known]
-            scores[known : known + len(part)] = part
-            known, found = known + len(part), found[len(part) :]
-            if known == candidates:
+    for piece in result.tables.pieces("trials", ["window", "candidate", "status", "objective"]):
+        for (window,), rows in piece.group_by("window", maintain_order=True):
+            while current < int(str(window)):
                 yield scores
-                known = 0
+                scores, current = np.full(candidates, -np.inf), current + 1
+            scores[rows["candidate"].to_numpy()] = rows.select(complete.alias("score"))["score"].to_numpy()
+    for _ in range(current, windows):
+        yield scores
+        scores = np.full(candidates, -np.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ def leave(chunk: int, bundle: dict[str, Any]) -> int:
     os._exit(3)
 
 
+@pytest.mark.chaos
 def test_the_chunk_is_named_once_it_has_ended_as_many_hosts_as_it_may() -> None:
     with (
         pytest.raises(ChunkError, match=r"(?s)chunk 7 failed on host-1:\nits host ended: .*actor died unexpectedly"),

@@ -34,6 +34,7 @@ def test_walk_forward_has_one_fingerprint(tmp_path: Path, expected: dict[str, st
     assert {"trials", "windows", "equity"} <= set(found)
 
 
+@pytest.mark.slow
 def test_the_objective_alone_has_one_fingerprint_on_one_worker_and_on_two(tmp_path: Path) -> None:
     one, two = (fingerprints(tmp_path, [*EXECUTORS[index], "search.record=objective"]) for index in (1, 3))
     assert one == two

@@ -37,6 +37,7 @@ def cluster() -> Iterator[Cluster]:
     found.shutdown()
 
 
+@pytest.mark.chaos
 def test_nodes_leave_and_join_and_every_chunk_is_done_once(cluster: Cluster) -> None:
     first = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()

@@ -244,6 +244,7 @@ def test_chunks_that_cannot_be_split_are_done_again_elsewhere(tmp_path: Path) ->
         assert {one.host for one in done}.isdisjoint({"host-0", "host-1"})
 
 
+@pytest.mark.chaos
 def test_neither_waiting_for_a_host_nor_for_the_driver_counts_as_time_of_a_chunk() -> None:
     with RayExecutor(workers=1, address="auto", chunk_timeout=3.0) as executor:
         attempts = []

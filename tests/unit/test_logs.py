@@ -42,7 +42,7 @@ def test_json_is_all_that_the_terminal_gets(elsewhere: Path, capsys: pytest.Capt
         (["+experiment=fingerprint", "run=runs/a"], "FINGERPRINT"),
         (["+experiment=report", "run=runs/a"], "REPORT"),
         (["+experiment=compare", "runs=[runs/a,runs/a]"], "COMPARISON"),
-        (["+experiment=selfcheck"], "SELFCHECK"),
+        (["+experiment=components"], "COMPONENTS"),
     ],
 )
 def test_commands_that_look_say_what_they_saw_as_json(

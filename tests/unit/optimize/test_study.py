@@ -10,8 +10,8 @@ import admf_ray
 from admf_ray import Bars
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import Adaptive, Candidates, Choice, DrawnRange, plan_search
-from admf_ray.optimize.study import ADAPTIVE, Studied, run_study
+from admf_ray.optimize import ADAPTIVE, Adaptive, Candidates, Choice, DrawnRange, Studied, plan_search
+from admf_ray.optimize.study import run_study
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 

@@ -223,9 +223,14 @@ def test_cleanup_is_broken_by_files_that_stay_open(target: Target) -> None:
     ("limits", "said"),
     [
         ({}, r"the residue of a phase: 8.\d MB; allowed: below 5"),
-        ({"reuses": 5.0}, r"ten uses of a pooled container: 8.\d MB; allowed: below 5"),
-        ({"year": 5.0}, r"a run over one year: 8.\d MB; allowed: below 5"),
-        ({"peak": 1.0}, r"the peak of the process: [\d,.]+ MB; allowed: below 1"),
+        *(
+            pytest.param(limits, said, marks=pytest.mark.slow)
+            for limits, said in (
+                ({"reuses": 5.0}, r"ten uses of a pooled container: 8.\d MB; allowed: below 5"),
+                ({"year": 5.0}, r"a run over one year: 8.\d MB; allowed: below 5"),
+                ({"peak": 1.0}, r"the peak of the process: [\d,.]+ MB; allowed: below 1"),
+            )
+        ),
     ],
     ids=["residue", "reuses", "year", "peak"],
 )

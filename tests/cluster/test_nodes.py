@@ -86,8 +86,10 @@ def test_a_node_that_is_killed_changes_nothing(cluster: Cluster) -> None:
 
 
 def test_a_head_that_is_excluded_computes_nothing(cluster: Cluster) -> None:
+    cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
     with RayExecutor(address=cluster.address, exclude_head=True) as executor:
-        assert executor.workers == 1
+        assert executor.workers >= 1
         (head,) = [node["NodeID"] for node in ray.nodes() if "node:__internal_head__" in node["Resources"]]
         found = executor.map(f"{HERE}:where", range(4), executor.share({"seconds": 0.0}))
         assert [chunk for chunk, _ in found] == list(range(4))

@@ -207,8 +207,9 @@ class StrategyRunner:
         self._begins = composition.begins(bars)[self.member].tolist()
         self._stages = [setup.stage(v) for v, voice in enumerate(composition.voices) if voice.member == self.member]
         self._outs = [np.empty((len(bars.symbols), stop)) for _ in self._stages]
-        for stage, out in zip(self._stages, self._outs, strict=True):
-            stage.advance(0, start, out)
+        self._steps = [(stage.advance, out) for stage, out in zip(self._stages, self._outs, strict=True)]
+        for advance, out in self._steps:
+            advance(0, start, out)
         self._watches = {watch.name: index for index, watch in enumerate(composition.watches)}
         self._regimes = [-1] * len(self._watches)
         self._route = setup.route(self.member)
@@ -217,7 +218,7 @@ class StrategyRunner:
 
     def reset(self) -> None:
         """Let the candidate go."""
-        self._stages, self._outs = [], []
+        self._stages, self._outs, self._steps = [], [], []
 
     def on_regime(self, event: Event[Regime]) -> None:
         """Take in a regime."""
@@ -225,11 +226,11 @@ class StrategyRunner:
 
     def on_bar(self, event: Event[Bar]) -> None:
         """Run a bar once all of its symbols are there."""
-        bar = event.payload.bar
         if event.payload.symbol != self._last_symbol:
             return
-        for stage, out in zip(self._stages, self._outs, strict=True):
-            stage.advance(bar, bar + 1, out)
+        bar = event.payload.bar
+        for advance, out in self._steps:
+            advance(bar, bar + 1, out)
         if not self.waits:
             self.end_bar(bar, event)
 

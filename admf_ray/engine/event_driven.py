@@ -214,8 +214,11 @@ class Market:
 
     def run(self, span: tuple[int, int]) -> None:
         """Run a span of bars."""
+        publish, ends = self._feed.publish, self._ends
         for bar in range(*span):
-            self.bar(bar)
+            closing = publish(bar)
+            for end in ends:
+                end(bar, closing)
 
 
 @contextmanager

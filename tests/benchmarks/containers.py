@@ -53,7 +53,7 @@ def in_container(search: Search, hub: Any, start: int, stop: int) -> Callable[[]
 
 @row("one strategy in a container with metrics, S&P 500 daily, one core", "us a bar", runs=9, bar=6.0)
 def one_chain() -> Once:
-    """Building the container and disposing of it included."""
+    """Taking the container out of its pool and resetting it included."""
     search, hub = crossing()
     bars = len(search.bars)
     once = in_container(search, hub, 0, bars)

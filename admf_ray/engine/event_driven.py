@@ -87,7 +87,7 @@ def _account(composition: Composition) -> list[ComponentSpec]:
 
 def _book(composition: Composition) -> ContainerSpec:
     components = _account(composition)
-    names = tuple(member.name for member in composition.members)
+    names = composition.member_names
     if composition.ensemble is not None:
         components.append(ComponentSpec("ensemble", EnsembleRunner, options={"strategies": names}))
     waits = bool(composition.watches)
@@ -120,8 +120,8 @@ class Book:
     """
 
     def __init__(self, containers: Iterator[ScopedContainer]) -> None:
-        self._components = [one.value for container in containers for one in container.components]
-        self._components = [one for one in self._components if not isinstance(one, (Feed, HubStream))]
+        found = (one.value for container in containers for one in container.components)
+        self._components = [one for one in found if not isinstance(one, (Feed, HubStream))]
         self._classifiers = [one for one in self._components if isinstance(one, ClassifierRunner)]
         self._ensemble = next((one for one in self._components if isinstance(one, EnsembleRunner)), None)
         (self.account,) = (one for one in self._components if isinstance(one, AccountState))
@@ -132,12 +132,7 @@ class Book:
         of = self._components
         return [
             *(one.end_bar for one in of if isinstance(one, StrategyRunner) and one.waits),
-            *(
-                one.end_bar
-                for kind in (EnsembleRunner, Risk, Execution, PortfolioBook)
-                for one in of
-                if type(one) is kind
-            ),
+            *(one.end_bar for kind in _DECIDING for one in of if type(one) is kind),
         ]
 
     def begin(self, setup: Setup, span: tuple[int, int]) -> None:
@@ -195,28 +190,25 @@ class Market:
         hub : Hub, optional
             That is streamed, where the containers stream one.
         """
-        one = next(iter(setups.values()))
-        matrix = one.matrix
         if self._hub is not None:
             assert hub is not None
             matrix = self._hub.begin(hub, span[0])
+            setups = {name: setup.reading(matrix) for name, setup in setups.items()}
         for name, book in self.books.items():
-            book.begin(setups[name].reading(matrix), span)
-        self._feed.begin(one, span)
+            book.begin(setups[name], span)
+        self._feed.begin(next(iter(setups.values())), span)
         self._ends = [end for book in self.books.values() for end in book.ends]
 
     def bar(self, bar: int) -> None:
         """Run one bar."""
-        closing = self._feed.publish(bar)
-        # All signals of the bar are there: publishing ends when nothing waits.
-        for end in self._ends:
-            end(bar, closing)
+        self.run((bar, bar + 1))
 
     def run(self, span: tuple[int, int]) -> None:
         """Run a span of bars."""
         publish, ends = self._feed.publish, self._ends
         for bar in range(*span):
             closing = publish(bar)
+            # All signals of the bar are there: publishing ends when nothing waits.
             for end in ends:
                 end(bar, closing)
 

@@ -206,3 +206,16 @@ def test_a_book_is_found_by_its_name(sp500: Bars, name: str) -> None:
     found = run_books_in_containers({name: setup, "other": setup}, 0, 100)
     assert list(found) == [name, "other"]
     assert all(equal(one, run_segment(setup, 0, 100)) for one in found.values())
+
+
+def test_each_book_reads_the_hub_that_it_was_planned_on(sp500: Bars) -> None:
+    bars, setups = sp500.head(400), {}
+    for name, strategy, params in (
+        ("cross", "sma_cross", {"fast": 5.0, "slow": 20.0}),
+        ("above", "price_sma", {"period": 30.0}),
+    ):
+        search = plan_search(bars, STRATEGIES[strategy], Candidates.single(params), COSTS)
+        setups[name] = search.setup(search.hub(), 0)
+    found = run_books_in_containers(setups, 0, 400)
+    assert all(equal(found[name], run_segment(setup, 0, 400)) for name, setup in setups.items())
+    assert all(len(one.fills) for one in found.values())

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.core.bars import Bars
-from admf_ray.core.parameters import Parameter, check_names, satisfied
-from admf_ray.core.parameters import complete as complete_parameters
+from admf_ray.core.parameters import Parameter, check_names, complete
 from admf_ray.core.registry import unknown_name
 from admf_ray.ensembles import ENSEMBLES
 from admf_ray.errors import ConfigError
@@ -176,7 +175,7 @@ class Composition:
         """Of the only member, or the ensemble with its members."""
         if self.ensemble is None:
             return self.members[0].name
-        return f"{self.ensemble}({', '.join(member.name for member in self.members)})"
+        return f"{self.ensemble}({', '.join(self.member_names)})"
 
     @cached_property
     def _parts(self) -> tuple[tuple[str, Strategy | Classifier, str | None], ...]:
@@ -229,12 +228,7 @@ class Composition:
         ConfigError
             Names the parameter or the constraint that does not hold.
         """
-        values = complete_parameters(self.parameters, given, where)
-        for constraint in self.constraints:
-            if not satisfied(constraint, {name: np.array([value]) for name, value in values.items()})[0]:
-                shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
-                raise ConfigError(f"{where}: {self.name} needs {constraint}; given: {shown}")
-        return values
+        return complete(self.parameters, given, where, self.constraints, self.name)
 
     def check_symbols(self, symbols: Sequence[str]) -> None:
         """Refuse bars of other symbols than members trade and watches look at.

@@ -205,9 +205,9 @@ class StrategyRunner:
         self._symbols = bars.symbols
         self._last_symbol = bars.symbols[-1]
         self._begins = composition.begins(bars)[self.member].tolist()
-        self._stages = [setup.stage(v) for v, voice in enumerate(composition.voices) if voice.member == self.member]
-        self._outs = [np.empty((len(bars.symbols), stop)) for _ in self._stages]
-        self._steps = [(stage.advance, out) for stage, out in zip(self._stages, self._outs, strict=True)]
+        stages = [setup.stage(v) for v, voice in enumerate(composition.voices) if voice.member == self.member]
+        self._outs = [np.empty((len(bars.symbols), stop)) for _ in stages]
+        self._steps = [(stage.advance, out) for stage, out in zip(stages, self._outs, strict=True)]
         for advance, out in self._steps:
             advance(0, start, out)
         self._watches = {watch.name: index for index, watch in enumerate(composition.watches)}
@@ -218,7 +218,7 @@ class StrategyRunner:
 
     def reset(self) -> None:
         """Let the candidate go."""
-        self._stages, self._outs, self._steps = [], [], []
+        self._outs, self._steps = [], []
 
     def on_regime(self, event: Event[Regime]) -> None:
         """Take in a regime."""

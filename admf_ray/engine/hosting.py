@@ -62,13 +62,14 @@ def run_chunk(
     float64 array, shape [candidate, span, len(METRICS)]
     """
     activate(bundle["plugins"])
-    pool = pool_of(Composition.named(bundle["composition"]))
+    composition = Composition.named(bundle["composition"])
+    pool = pool_of(composition)
     out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
     for c, candidate in enumerate(params):
         for w, (start, stop) in enumerate(bundle["spans"].tolist()):
             with pool.container(f"candidate {c} over bars {start} to {stop}") as container:
                 market = Market(container)
-                market.begin({BOOK: setup_of(candidate, wanted[c], w, bundle)}, (start, stop))
+                market.begin({BOOK: setup_of(composition, candidate, wanted[c], w, bundle)}, (start, stop))
                 market.run((start, stop))
                 account = market.books[BOOK].account
                 measure(account.account[0], account.record[0], out[c, w])

@@ -141,12 +141,17 @@ def replayed(matrix: Any, rows: Any, session: Any, params: Any, state: Any, star
 
 
 def setup_of(
-    candidate: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], span: int, bundle: Mapping[str, Any]
+    composition: Composition,
+    candidate: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.int64],
+    span: int,
+    bundle: Mapping[str, Any],
 ) -> Setup:
     """Give one candidate of a bundle on its series.
 
     Parameters
     ----------
+    composition : Composition
     candidate : float64 array, shape [parameter]
     wanted : int64 array, shape [symbol, slot]
     span : int
@@ -154,7 +159,6 @@ def setup_of(
     bundle : mapping
         As in `run_chunk`.
     """
-    composition = Composition.named(bundle["composition"])
     fitted = tuple(fits[span] for fits in fits_of(composition, candidate, bundle["fits"]))
     return Setup(
         composition,
@@ -276,10 +280,12 @@ def _run_composed(
     first = composition.watched(0)[1].start if composition.watches else params.shape[1]
     known: dict[tuple[int, bytes], npt.NDArray[np.int64]] = {}
     for c, candidate in enumerate(params):
-        spoken = spoken_targets(setup_of(candidate, wanted[c], 0, bundle), stop)
+        setup = setup_of(composition, candidate, wanted[c], 0, bundle)
+        spoken = spoken_targets(setup, stop)
         for part in parts:
             span = part.start or 0
-            setup = setup_of(candidate, wanted[c], span, bundle)
+            if span:
+                setup = setup_of(composition, candidate, wanted[c], span, bundle)
             key = span, candidate[first:].tobytes()
             if key not in known:
                 known[key] = watched_regimes(setup, stop)

@@ -2,9 +2,9 @@
 
 from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
-from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, DrawnRange, Studied, draw_candidates, plan_space
-from admf_ray.optimize.search import Search, check_memory, plan_search, plan_together, sweep_spans
-from admf_ray.optimize.space import Candidates, axis_values, expand_grid
+from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, Studied, draw_candidates
+from admf_ray.optimize.search import Search, check_memory, compute_together, plan_search, sweep_spans
+from admf_ray.optimize.space import Candidates, DrawnRange, axis_values, expand_grid, plan_space
 from admf_ray.optimize.trials import (
     BEST,
     MOST_RECORDED,
@@ -39,12 +39,12 @@ __all__ = [
     "certify",
     "check_memory",
     "choose",
+    "compute_together",
     "draw_candidates",
     "evaluate_window",
     "expand_grid",
     "plan_search",
     "plan_space",
-    "plan_together",
     "recorded_metrics",
     "recording",
     "refill",

@@ -1,7 +1,7 @@
 """The search: every candidate over every span, computed in chunks by an executor."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -32,7 +32,7 @@ from admf_ray.portfolio.audit import Ledger, audit
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Search", "check_memory", "plan_search", "plan_together", "sweep_spans"]
+__all__ = ["Search", "check_memory", "compute_together", "plan_search", "sweep_spans"]
 
 _EACH = 64
 """Bytes that are held of a candidate at most: its place, and while its trials are put together those of one window."""
@@ -270,10 +270,12 @@ class Search:
         fits: dict[tuple[int, tuple[float, ...]], Sequence[npt.NDArray[np.float64]]] = {}
         for first, last in self.candidates.blocks():
             params = self.candidates.block(first, last)
-            for watch in range(len(self.composition.watches)):
+            for watch, watching in enumerate(self.composition.watches):
                 sets, examples = np.unique(params[:, self.composition.watched(watch)[1]], axis=0, return_index=True)
                 for own, example in zip(sets.tolist(), examples.tolist(), strict=True):
-                    if (watch, tuple(own)) not in fits:
+                    if watching.classifier.fit is None:
+                        fits[watch, tuple(own)] = [np.empty(0)] * len(spans)
+                    elif (watch, tuple(own)) not in fits:
                         setup = replace(self, fit=None).setup(hub, first + example)
                         fits[watch, tuple(own)] = [fit_watch(setup, watch, self.fit or span) for span in spans]
         return fits
@@ -314,14 +316,11 @@ def plan_search(bars: Bars, strategy: Strategy | Composition, candidates: Candid
     )
 
 
-def plan_together(searches: Mapping[str, Search]) -> tuple[dict[str, Search], Hub]:
-    """Give searches on the same bars one plan, and the hub that computes what all of them need once."""
-    keys = [key for one in searches.values() for key in _with_account(one.requests.keys, one.account_keys)]
-    unique = list(dict.fromkeys(keys))
-    bars = next(iter(searches.values())).bars
-    plan = plan_keys(bars.symbols, unique)
-    requested = sum(one.requested for one in searches.values())
-    return {name: replace(one, plan=plan) for name, one in searches.items()}, compute_hub(bars, unique, requested)
+def compute_together(searches: Collection[Search]) -> Hub:
+    """Give the hub of searches on the same bars: what several of them need is computed once."""
+    unique = list(dict.fromkeys(key for one in searches for key in one.keys))
+    bars = next(iter(searches)).bars
+    return compute_hub(bars, unique, sum(one.requested for one in searches))
 
 
 def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]:

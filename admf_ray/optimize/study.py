@@ -17,9 +17,9 @@ from admf_ray.engine import hosting, sweep
 from admf_ray.engine.composition import Composition
 from admf_ray.indicators import Hub
 from admf_ray.optimize.objective import Choice, trial_status
-from admf_ray.optimize.sampling import Adaptive, Dimension, DrawnRange, Space, Studied, plan_space
+from admf_ray.optimize.sampling import Adaptive, Studied
 from admf_ray.optimize.search import Search, plan_search
-from admf_ray.optimize.space import Candidates
+from admf_ray.optimize.space import Candidates, Dimension, DrawnRange, Space, plan_space
 from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.seeding import seed_of

@@ -38,6 +38,7 @@ __all__ = [
     "check_strict",
     "check_tasks",
     "check_threads",
+    "traced_memory",
 ]
 
 _GIGABYTE = 10**9
@@ -253,7 +254,7 @@ def check_live(containers: int = 1_000, events: int = 100) -> str:
     """Keep many containers alive, each with handlers, a tracer and events: all must fit into 1 GB."""
     registry = ContainerRegistry()
     # What the process grows by says little where it has grown before.
-    with _traced():
+    with traced_memory():
         before = tracemalloc.get_traced_memory()[0]
         root = EventBus("root", registry=registry)
         buses = [EventBus(f"live-{index}", root, [_UP, _DOWN], registry=registry) for index in range(containers)]
@@ -271,7 +272,7 @@ def check_live(containers: int = 1_000, events: int = 100) -> str:
 
 
 @contextmanager
-def _traced() -> Iterator[None]:
+def traced_memory() -> Iterator[None]:
     """Trace memory while the block runs, unless somebody does already."""
     if tracemalloc.is_tracing():
         yield

@@ -30,9 +30,9 @@ def run_books(searches: Mapping[str, Search], hub: Hub, span: tuple[int, int], f
     Parameters
     ----------
     searches : mapping of str to Search
-        By book; of one plan, see `admf_ray.optimize.plan_together`.
+        By book.
     hub : Hub
-        Of that plan.
+        Of all of them; see `admf_ray.optimize.compute_together`.
     span : tuple of int
         Half-open, in bars.
     folder : Path

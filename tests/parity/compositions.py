@@ -17,7 +17,7 @@ from admf_ray.engine.spec import AccountRules
 from admf_ray.ensembles import ENSEMBLES
 from admf_ray.errors import ConfigError
 from admf_ray.indicators import Hub
-from admf_ray.optimize import Candidates, Search, plan_search, plan_together
+from admf_ray.optimize import Candidates, Search, compute_together, plan_search
 from admf_ray.optimize.fitting import fit_watch
 from admf_ray.strategies import STRATEGIES, Strategy
 from tests.parity.cases import Panel, account_rules, panels, usual_price
@@ -96,7 +96,7 @@ class Books:
     def setups(self) -> tuple[dict[str, Setup], Hub]:
         """Plan the books together and fit their classifiers on the first half of the bars."""
         try:
-            planned = {
+            searches = {
                 name: plan_search(self.panel.bars, one.composition, Candidates.single(one.params), one.rules)
                 for name, one in self.books.items()
             }
@@ -104,7 +104,7 @@ class Books:
             # Too few bars for an indicator, which is refused before anything is simulated.
             assume("the series has" not in str(error))
             raise
-        searches, hub = plan_together(planned)
+        hub = compute_together(searches.values())
         return {name: self._setup(search, hub) for name, search in searches.items()}, hub
 
     def _setup(self, search: Search, hub: Hub) -> Setup:

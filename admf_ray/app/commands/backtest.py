@@ -8,7 +8,7 @@ from admf_ray.app.compose import book_settings
 from admf_ray.app.running import run_phase, show
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
-from admf_ray.optimize import plan_together
+from admf_ray.optimize import compute_together
 from admf_ray.report import print_backtest, print_books
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.books import PHASE as BOOKS
@@ -31,10 +31,10 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
 
 def _compute_books(settings: Settings, bars: Bars, observer: Observer | None) -> RunResult:
     books = book_settings(settings)
-    planned = {name: assemble_search(own, bars, searched=False) for name, own in books.items()}
+    searches = {name: assemble_search(own, bars, searched=False) for name, own in books.items()}
     span = single_span(settings, bars)
     warnings = dict.fromkeys(line for own in books.values() for line in doubts(own, bars, [("span", *span)]))
-    searches, hub = plan_together(planned)
+    hub = compute_together(searches.values())
     return run_phase(
         settings, bars, [*warnings], observer, BOOKS, lambda _observe, folder: run_books(searches, hub, span, folder)
     )

@@ -3,8 +3,7 @@
 import gc
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from admf_ray.containers import SERVICES_OF, ContainerPool, ScopedContainer
 from admf_ray.engine.components import Risk
 from admf_ray.engine.event_driven import Market, container_spec
 from admf_ray.events import EventBus, EventType, LatencyStatistics
+from admf_ray.testing.isolation import traced_memory
 
 __all__ = ["LATENCY_LIMITS", "MEMORY_LIMITS", "YEAR_SECONDS", "check_latency", "check_memory"]
 
@@ -139,7 +139,7 @@ def check_memory(target: Target, limits: MemoryLimits = MEMORY_LIMITS) -> str:
         peak = max(peak, process.memory_info().rss)
     gc.collect()
     growth = process.memory_info().rss / before - 1.0
-    with _traced():
+    with traced_memory():
         year, _ = _taken(lambda: target.contained(target.year))
         reuses, _ = _taken(lambda: _reuse(target, 10))
         residues = {
@@ -187,16 +187,3 @@ def _reuse(target: Target, times: int) -> None:
                 market.begin(target.setups, target.year)
                 market.run(target.year)
         require(pool.counts.created == 1, f"{pool.counts.created} containers were built for {times} uses of one")
-
-
-@contextmanager
-def _traced() -> Iterator[None]:
-    """Trace memory while the block runs, unless somebody does already."""
-    if tracemalloc.is_tracing():
-        yield
-        return
-    tracemalloc.start()
-    try:
-        yield
-    finally:
-        tracemalloc.stop()

@@ -18,7 +18,7 @@ from admf_ray.engine.setup import Setup
 from admf_ray.errors import ConfigError, ContractError, ReproductionError
 from admf_ray.events import EventBus
 from admf_ray.indicators import Hub
-from admf_ray.optimize import Search, plan_search, plan_together, segment_fingerprint
+from admf_ray.optimize import Search, compute_together, plan_search, segment_fingerprint
 
 __all__ = ["Target", "assemble_target", "confirm", "prints", "require", "target_settings"]
 
@@ -100,7 +100,8 @@ class Target:
 
     def on(self, bars: Bars) -> "Target":
         """Give the same books on other bars, with the numbers that classifiers were fitted to before."""
-        searches, hub = plan_together({name: _planned(one, bars) for name, one in self.searches.items()})
+        searches = {name: _planned(one, bars) for name, one in self.searches.items()}
+        hub = compute_together(searches.values())
         fitted = {name: setup.fitted for name, setup in self.setups.items()}
         setups = {
             name: replace(replace(one, fit=None).setup(hub, 0), fitted=fitted[name]) for name, one in searches.items()
@@ -197,8 +198,8 @@ def assemble_target(name: str, settings: Settings) -> Target:
     span = single_span(settings, bars)
     if span[1] - span[0] < _FEWEST:
         raise ConfigError(f"span: {span[1] - span[0]} bars; allowed: {_FEWEST} or more to check anything on")
-    planned = {book: assemble_search(own, bars, searched=False) for book, own in of_books.items()}
-    searches, hub = plan_together(planned)
+    searches = {book: assemble_search(own, bars, searched=False) for book, own in of_books.items()}
+    hub = compute_together(searches.values())
     # What a search would fit on its train spans is fitted on the bars before the middle.
     fit = span[0], sum(span) // 2
     setups = {book: search.setup(hub, 0, fit) for book, search in searches.items()}

@@ -11,7 +11,8 @@ from scipy import stats
 
 from admf_ray.core.parameters import Parameter
 from admf_ray.errors import ConfigError
-from admf_ray.optimize.sampling import Dimension, DrawnRange, draw_candidates, plan_space
+from admf_ray.optimize.sampling import draw_candidates
+from admf_ray.optimize.space import Dimension, DrawnRange, plan_space
 from admf_ray.strategies import STRATEGIES
 
 CROSS = STRATEGIES["sma_cross"]

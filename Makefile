@@ -17,8 +17,9 @@ walkforward: $(VENV)/run.stamp
 
 setup: $(VENV)/test.stamp
 
+# A process for each of two cores; what a file makes once is made once, as its tests stay together.
 test: $(VENV)/test.stamp
-	$(PYTEST)
+	$(PYTEST) -n 2 --dist loadfile
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -280,7 +280,7 @@ def test_batch_processing_is_broken_by_a_chunk_that_is_lost(target: Target) -> N
 
 def test_a_step_that_costs_more_than_five_times_the_one_before_is_not_allowed(target: Target) -> None:
     def attach(bus: EventBus) -> None:
-        time.sleep(0.1)
+        time.sleep(0.5)
 
     plain, dear = costs([target, replace(target, name="step2", observe=attach)])
     assert (plain.ratio, plain.is_allowed) == (None, True)

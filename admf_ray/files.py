@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["write_text", "write_whole"]
+__all__ = ["cut_torn_line", "sync", "write_text", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -14,11 +14,26 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as stream:
         write(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
+        sync(stream)
     partial.replace(path)
+
+
+def sync(stream: IO[bytes]) -> None:
+    """Have what was written to a file on the disk."""
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole; see `write_whole`."""
     write_whole(path, lambda stream: stream.write(text.encode()))
+
+
+def cut_torn_line(file: IO[bytes]) -> bytes:
+    """Cut off a last line that was not written to its end; give what is left of the file."""
+    file.seek(0)
+    content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        file.truncate(len(whole))
+    return whole

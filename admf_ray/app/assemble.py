@@ -6,6 +6,7 @@ from dataclasses import replace
 from admf_ray._types import Executor
 from admf_ray.app.compose import compose, composed_params
 from admf_ray.app.composition_settings import Range
+from admf_ray.app.holdout import kept_back, opened_span, refuse_open
 from admf_ray.app.settings import ClusterSettings, RollingWindows, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
@@ -22,6 +23,7 @@ from admf_ray.optimize import (
     Candidates,
     DrawnRange,
     Search,
+    Space,
     axis_values,
     draw_candidates,
     expand_grid,
@@ -40,14 +42,15 @@ __all__ = [
     "load_data",
     "newest_window",
     "open_executor",
+    "search_space",
     "single_span",
     "window_spans",
 ]
 
 
 def load_data(settings: Settings) -> Bars:
-    """Load the bars that ``data`` names."""
-    return request_bars(settings.data.request)
+    """Load the bars that ``data`` names, without those of a holdout that is not opened."""
+    return kept_back(settings, request_bars(settings.data.request))
 
 
 def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Search:
@@ -60,6 +63,7 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     searched : bool
         Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
     """
+    refuse_open(settings)
     if settings.books:
         raise ConfigError(f"books: {settings.experiment} searches one book; allowed with: backtest, or books={{}}")
     composition = compose(settings)
@@ -154,12 +158,12 @@ def _candidates(
             raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
         axes = {name: _values(name, values) for name, values in given.items()}
         return expand_grid(composition, params, axes, search.constraints), None
-    ranges = {name: _range(values) for name, values in given.items()}
-    space = plan_space(composition, params, ranges, search.constraints)
+    space = search_space(settings, composition, params)
     if search.sampler not in ADAPTIVE:
         return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None
     # One set that obeys all shows that there are some, and that its series can be computed.
     example = draw_candidates(space, "random", 1, settings.seed, search.points)
+    ranges = {name: _range(values) for name, values in given.items()}
     fixed = {one.parameter.name: [one.fixed] for one in space.dimensions if one.fixed is not None}
     proposing = Adaptive(
         search.sampler,
@@ -171,6 +175,12 @@ def _candidates(
         search.points,
     )
     return example, proposing
+
+
+def search_space(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Space:
+    """Give the space that samplers draw from."""
+    ranges = {name: _range(values) for name, values in settings.strategy.space.items()}
+    return plan_space(composition, params, ranges, settings.search.constraints)
 
 
 def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:
@@ -320,7 +330,9 @@ def _plan(windows: RollingWindows) -> WindowPlan:
 
 
 def single_span(settings: Settings, bars: Bars) -> tuple[int, int]:
-    """Give the span of a backtest or sweep: ``dataset`` of a split, else ``span``, else the whole series."""
+    """Give the span of a backtest or sweep: an opened holdout, ``dataset`` of a split, ``span``, or all bars."""
+    if settings.holdout.open:
+        return opened_span(settings, bars)
     if settings.dataset is None:
         return date_span(bars, settings.span.start, settings.span.stop, "span")
     if not isinstance(settings.windows, SplitWindows):

@@ -48,7 +48,7 @@ _FREE = (
 
 _OF_PLACE = (
     *("run_root", "run_name", "run", "runs", "target", "from", "to"),
-    *("cluster", "hub", "engine", "logging", "report"),
+    *("cluster", "hub", "engine", "logging", "report", "search.cache"),
 )
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "hub": "shared", "engine": "compiled", "logging": "console", "report": "html"}
@@ -298,7 +298,8 @@ def differing_options(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[st
 def _options(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping) and values:
         for name, value in values.items():
-            if path or name not in _OF_PLACE:
-                yield from _options(value, f"{path}.{name}" if path else str(name))
+            own = f"{path}.{name}" if path else str(name)
+            if own not in _OF_PLACE:
+                yield from _options(value, own)
     else:
         yield path, values

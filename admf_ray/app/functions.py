@@ -9,6 +9,7 @@ from admf_ray._types import Observer
 from admf_ray.app.commands import backtest as backtest_command
 from admf_ray.app.commands import sweep as sweep_command
 from admf_ray.app.commands import walkforward as walkforward_command
+from admf_ray.app.holdout import kept_back
 from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
@@ -60,7 +61,7 @@ def walk_forward(
         Names the option and what is allowed.
     """
     settings = _settings("walkforward", strategy, params, space, sections)
-    return walkforward_command.compute(settings, bars, observer)
+    return walkforward_command.compute(settings, kept_back(settings, bars), observer)
 
 
 def sweep(
@@ -81,7 +82,8 @@ def sweep(
     RunResult
         Tables candidates, trials, timings, and failures where there are any.
     """
-    return sweep_command.compute(_settings("sweep", strategy, params, space, sections), bars, observer)
+    settings = _settings("sweep", strategy, params, space, sections)
+    return sweep_command.compute(settings, kept_back(settings, bars), observer)
 
 
 def backtest(bars: Bars, strategy: str, params: Mapping[str, float] | None = None, **sections: Any) -> RunResult:
@@ -94,7 +96,8 @@ def backtest(bars: Bars, strategy: str, params: Mapping[str, float] | None = Non
     RunResult
         Tables candidates, equity, fills, trades.
     """
-    return backtest_command.compute(_settings("backtest", strategy, params, {}, sections), bars)
+    settings = _settings("backtest", strategy, params, {}, sections)
+    return backtest_command.compute(settings, kept_back(settings, bars))
 
 
 def _settings(

@@ -17,17 +17,20 @@ from admf_ray._types import Executor, Observer
 from admf_ray.app.assemble import load_data, open_executor
 from admf_ray.app.compose import composed_containers, compositions
 from admf_ray.app.configuration import settings_yaml, variant_yaml
+from admf_ray.app.holdout import opened_span
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
 from admf_ray.logs import LOGGER, file_log, log_record
-from admf_ray.report import ProgressView, print_data, print_findings, run_page
+from admf_ray.report import ProgressView, print_data, print_findings, print_holdout, run_page
 from admf_ray.workflow import PhaseResult, RunDirectory, RunResult
 from admf_ray.workflow.causes import cause_line, causes
+from admf_ray.workflow.chunk_cache import ChunkCache
+from admf_ray.workflow.ledger import Effort, Ledger, tried_alone
 from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.performance import performance
 
-__all__ = ["open_run", "run_phase", "run_search", "show"]
+__all__ = ["chunk_cache", "open_run", "run_phase", "run_search", "show"]
 
 
 def run_phase(
@@ -37,8 +40,9 @@ def run_phase(
     observer: Observer | None,
     name: str,
     phase: Callable[[Observer, Path], PhaseResult],
+    effort: Effort,
 ) -> RunResult:
-    """Run a phase and keep what it found.
+    """Run a phase and keep what it found; enter it in the ledger of its root, and a holdout that it opens.
 
     Parameters
     ----------
@@ -55,13 +59,29 @@ def run_phase(
     phase : callable
         Takes the observer to tell and the directory for its tables; everything that can be refused has been checked
         before.
+    effort : Effort
+        What it sets out to try.
+
+    Raises
+    ------
+    ConfigError
+        Where another run has opened what this one is to open.
     """
     if settings.run_root is None:
-        return _run_without_directory(settings, bars, warnings, observer, phase)
-    with open_run(settings) as run:
+        return _run_without_directory(settings, bars, warnings, observer, phase, effort)
+    run = _run_directory(settings)
+    if settings.holdout.open:
+        _ledger(run).refuse_opened(bars, opened_span(settings, bars))
+    with open_run(settings, run):
         run.begin(bars)
         _describe_containers(settings, run)
+        ledger = _ledger(run)
+        ledger.begin(settings.experiment, bars, effort)
+        if settings.holdout.open:
+            warnings = [*warnings, *_opened(settings, bars, ledger, effort)]
         found = phase(run.observing(_telling(observer)), run.phase_folder(name))
+        ledger.end(found.summary["tried"])
+        found.summary["tried"] = ledger.tried(bars, found.summary["tried"], effort.warm)
         _complete(settings, found, bars, warnings)
         for variant in found.variants:
             run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, run.path))
@@ -74,16 +94,27 @@ def run_phase(
         return result
 
 
+def _opened(settings: Settings, bars: Bars, ledger: Ledger, effort: Effort) -> list[str]:
+    """Enter that the holdout is opened; warn where it is none for runs that were before."""
+    span = opened_span(settings, bars)
+    ledger.open_holdout(bars, span, effort)
+    if not (seen := ledger.witnesses(bars, int(bars.known_at[span[0]]))):
+        return []
+    return [f"holdout.open: {len(seen)} runs had seen bars of the holdout before, the newest of them '{seen[-1]}'"]
+
+
 def _run_without_directory(
     settings: Settings,
     bars: Bars,
     warnings: Sequence[str],
     observer: Observer | None,
     phase: Callable[[Observer, Path], PhaseResult],
+    effort: Effort,
 ) -> RunResult:
     folder = Path(tempfile.mkdtemp(prefix="admf_ray-"))
     try:
         found = phase(_telling(observer), folder)
+        found.summary["tried"] = tried_alone(found.summary["tried"], effort.warm)
         _complete(settings, found, bars, warnings)
     except BaseException:
         shutil.rmtree(folder)
@@ -101,12 +132,29 @@ def _describe_containers(settings: Settings, run: RunDirectory) -> None:
             run.write_json("containers.json", container.snapshot())
 
 
-@contextmanager
-def open_run(settings: Settings) -> Iterator[RunDirectory]:
-    """Make the run directory of these settings, with its log file."""
+def _run_directory(settings: Settings) -> RunDirectory:
     assert settings.run_root is not None
     config = settings.plain(), settings_yaml(settings)
-    run = RunDirectory(settings.run_root, settings.run_name, *config, resumed=settings.resumed)
+    return RunDirectory(settings.run_root, settings.run_name, *config, resumed=settings.resumed)
+
+
+def _ledger(run: RunDirectory) -> Ledger:
+    return Ledger(run.path.parent, run.path.name, run.begun)
+
+
+def chunk_cache(settings: Settings) -> ChunkCache | None:
+    """Give the cache that runs of a root share; none where it is not wanted, and for a run that was forced to go on."""
+    root = settings.run_root if settings.resumed is None else settings.resumed.parent
+    is_forced = settings.resumed is not None and (settings.resumed / "forced.txt").exists()
+    if root is None or settings.search.cache == 0 or is_forced:
+        return None
+    return ChunkCache(root / "cache" / "chunks", settings.search.cache * 1_000_000)
+
+
+@contextmanager
+def open_run(settings: Settings, run: RunDirectory | None = None) -> Iterator[RunDirectory]:
+    """Make the run directory of these settings, with its log file."""
+    run = run or _run_directory(settings)
     log = settings.logging
     with run, file_log(run.path / "run.log", log.level, log.rotation, log.kept):
         try:
@@ -134,6 +182,7 @@ def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequ
     counted = causes(found.tables)
     multipliers = {name: known.multiplier for name, known in settings.instruments.items()}
     found.summary.update({"account": {**dict(settings.portfolio), "multipliers": multipliers}, "data": _data(bars)})
+    found.summary["holdout"] = None if settings.holdout.start is None else dict(settings.holdout)
     if settings.books:
         found.summary["options"] = settings.plain()["books"]
     said = list(warnings)
@@ -151,11 +200,12 @@ def run_search(
     observer: Observer | None,
     name: str,
     phase: Callable[[Executor, Observer, Path], PhaseResult],
+    effort: Effort,
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
     with open_executor(settings.cluster) as executor, stopped_by_signals():
         return run_phase(
-            settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder)
+            settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder), effort
         )
 
 
@@ -191,6 +241,7 @@ def show(
     """Compute on the bars that the settings name, with progress, and print the result; give the exit code."""
     bars = load_data(settings)
     print_data(console, bars)
+    print_holdout(console, dict(settings.holdout))
     print_findings(console, data_report(bars))
     with ProgressView(console) as progress:
         result = compute(settings, bars, progress)

@@ -24,7 +24,7 @@ from admf_ray.app.composition_settings import (
 from admf_ray.app.sections import Section, SpanSettings
 from admf_ray.core.bars import Adjustment
 from admf_ray.core.registry import unknown_name
-from admf_ray.data import DataRequest, Dataset, Sanity, Span
+from admf_ray.data import DataRequest, Dataset, Sanity, Span, parse_date
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import COMPOSITES, OBJECTIVES, Choice
@@ -58,6 +58,9 @@ Category = Literal[
     "memory",
     "batch_processing",
 ]
+_TAKEN = {".", "..", "latest", "cache", "ledger.jsonl"}
+"""Names that something else has in a run root."""
+
 _SPAN_FIELDS = ("train", "test", "step", "gap")
 
 
@@ -156,6 +159,29 @@ class SplitWindows(Section):
         return str(Span.parse(value, "windows.gap"))
 
 
+class WarmedSettings(Section):
+    """``search.warmed``: what was read of ``search.warm_start`` when the run began."""
+
+    run: str
+    candidates: Annotated[int, Field(ge=0)]
+    trials: Annotated[int, Field(ge=0)]
+    seen: str
+
+
+class HoldoutSettings(Section):
+    """``holdout``: bars known after ``start`` are kept from everything that trades, until they are opened once."""
+
+    start: str | None = None
+    open: bool = False
+
+    @field_validator("start")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_date(value, "holdout.start")
+        return value
+
+
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
@@ -167,6 +193,15 @@ class SearchSettings(Section):
     min_trades: Annotated[int, Field(ge=1)] = 1
     constraints: Sequence[str] = ()
     record: Literal["all", "objective"] = "all"
+    cache: Annotated[int, Field(ge=0)] = 2_000
+    warm_start: Path | None = None
+    warm_points: Annotated[int, Field(ge=1)] = 20
+    warmed: WarmedSettings | None = None
+
+    @field_validator("warm_start")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
     @field_validator("sampler")
     @classmethod
@@ -250,6 +285,7 @@ class Settings(Section):
     dataset: Dataset | None = None
     span: SpanSettings = SpanSettings()
     data: DataSettings = DataSettings()
+    holdout: HoldoutSettings = HoldoutSettings()
     windows: Annotated[RollingWindows | SplitWindows, Field(discriminator="kind")] = RollingWindows()
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()
@@ -289,7 +325,7 @@ class Settings(Section):
     @field_validator("run_name")
     @classmethod
     def _one_name(cls, value: str | None) -> str | None:
-        if value is not None and (not re.fullmatch(r"[\w.-]{1,100}", value) or value in {".", "..", "latest"}):
+        if value is not None and (not re.fullmatch(r"[\w.-]{1,100}", value) or value in _TAKEN):
             raise ConfigError(f"run_name: '{value}' is no name; allowed: up to 100 letters, digits, - _ .")
         return value
 

@@ -3,9 +3,9 @@
 from admf_ray.data.checker import RULES
 from admf_ray.data.request import DataRequest, Sanity
 from admf_ray.data.sources import SOURCES, load_bars, request_bars
-from admf_ray.data.spans import Span
+from admf_ray.data.spans import Span, parse_date
 from admf_ray.data.stress import Stress, check_stress, stress_by_year, stress_of
-from admf_ray.data.windows import DATASETS, Dataset, Separation, SplitPlan, Window, WindowPlan, date_span
+from admf_ray.data.windows import DATASETS, Dataset, Separation, SplitPlan, Window, WindowPlan, date_index, date_span
 
 __all__ = [
     "DATASETS",
@@ -21,8 +21,10 @@ __all__ = [
     "Window",
     "WindowPlan",
     "check_stress",
+    "date_index",
     "date_span",
     "load_bars",
+    "parse_date",
     "request_bars",
     "stress_by_year",
     "stress_of",

@@ -11,7 +11,7 @@ from admf_ray.core.bars import Bars
 from admf_ray.data.spans import Position, Span, TimeAxis, parse_date
 from admf_ray.errors import AdmfError, ConfigError
 
-__all__ = ["DATASETS", "Dataset", "Separation", "SplitPlan", "Window", "WindowPlan", "date_span"]
+__all__ = ["DATASETS", "Dataset", "Separation", "SplitPlan", "Window", "WindowPlan", "date_index", "date_span"]
 
 Dataset = Literal["train", "validation", "test"]
 DATASETS: tuple[Dataset, ...] = ("train", "validation", "test")
@@ -222,6 +222,17 @@ class SplitPlan:
         return Window(0, *spans["train"], *spans[dataset])
 
 
+def date_index(bars: Bars, date: object, where: str) -> int:
+    """Give the first bar known after a date; the number of bars where there is none.
+
+    Raises
+    ------
+    ConfigError
+        Where it is no date; names the option.
+    """
+    return TimeAxis.of(bars).index(parse_date(date, where))
+
+
 def date_span(bars: Bars, start: object, stop: object, where: str) -> tuple[int, int]:
     """Give the half-open span of bars known after ``start`` and up to ``stop``; None leaves an end open.
 
@@ -230,9 +241,8 @@ def date_span(bars: Bars, start: object, stop: object, where: str) -> tuple[int,
     ConfigError
         Where fewer than 2 bars lie between.
     """
-    axis = TimeAxis.of(bars)
-    first = 0 if start is None else axis.index(parse_date(start, f"{where}.start"))
-    last = len(bars) if stop is None else axis.index(parse_date(stop, f"{where}.stop"))
+    first = 0 if start is None else date_index(bars, start, f"{where}.start")
+    last = len(bars) if stop is None else date_index(bars, stop, f"{where}.stop")
     if last - first < 2:
         raise ConfigError(f"{where}: from {start} to {stop} there are {max(last - first, 0)} bars; allowed: 2 or more")
     return first, last

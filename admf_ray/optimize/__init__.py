@@ -4,7 +4,7 @@ from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, Studied, draw_candidates
 from admf_ray.optimize.search import Search, check_memory, compute_together, plan_search, sweep_spans
-from admf_ray.optimize.space import Candidates, DrawnRange, axis_values, expand_grid, plan_space
+from admf_ray.optimize.space import Candidates, DrawnRange, Space, axis_values, expand_grid, plan_space
 from admf_ray.optimize.trials import (
     BEST,
     MOST_RECORDED,
@@ -30,6 +30,7 @@ __all__ = [
     "DrawnRange",
     "Leaders",
     "Search",
+    "Space",
     "Stitched",
     "Studied",
     "TrialChunk",

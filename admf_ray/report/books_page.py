@@ -17,7 +17,7 @@ from admf_ray.report.definitions import (
 from admf_ray.report.page import PALETTE, SIGNED, Chart, Section, Table, extremes, plain_numbers, render, times
 from admf_ray.report.path_charts import COLOURS, drawdown_chart, equity_chart, path_line
 from admf_ray.report.regime_sections import banded, regime_sections
-from admf_ray.report.run_tables import data_table, data_text, trades_table, work_table
+from admf_ray.report.run_tables import data_table, data_text, trades_table, with_tries, work_table
 from admf_ray.workflow.performance import EquityPath, Paths, Performance
 
 __all__ = ["books_page"]
@@ -47,8 +47,11 @@ def books_page(performance: Performance) -> str:
         f"{len(summary['books'])} books side by side",
         f"From {begin} to before {end}, out of {data_text(performance)}",
         sections,
-        verdict="None of these books was chosen: each is an account of its own, with the same cash on the same bars. "
-        "Whoever picks the best one now has chosen it on the bars that it is shown on.",
+        verdict=with_tries(
+            "None of these books was chosen: each is an account of its own, with the same cash on the same bars. "
+            "Whoever picks the best one now has chosen it on the bars that it is shown on.",
+            summary,
+        ),
         warnings=[f"Warning: {warning}" for warning in summary["warnings"]],
         texts=[("Configuration of this run", performance.config)],
         series=series,

@@ -16,10 +16,13 @@ __all__ = [
     "figure_number",
     "figure_text",
     "fitted_text",
+    "holdout_text",
     "options_text",
     "parameters_text",
+    "reused_text",
     "shown_metric",
     "survived_text",
+    "tried_text",
 ]
 
 
@@ -229,3 +232,53 @@ def certified_text(certified: int, what: str = "winners") -> str:
 def survived_text(share: float | None) -> str:
     """Say what share of the Sharpe ratio in training was left in the tests."""
     return "nothing to survive" if share is None or math.isnan(share) else f"{share:.0%} survived"
+
+
+def tried_text(tried: Mapping[str, Any]) -> str:
+    """Say how much was ever tried on the data of a run, by which the best of it is to be judged.
+
+    Parameters
+    ----------
+    tried : mapping
+        See `admf_ray.workflow.ledger.Ledger.tried`.
+
+    Examples
+    --------
+    >>> counts = {"runs": 2, "candidates": 30, "trials": 90, "own": {"candidates": 10, "trials": 40}}
+    >>> tried_text({**counts, "warm": 0, "openings": []})
+    '30 sets in 90 trials on this data, 10 in 40 of them by this run, the others by 1'
+    """
+    own = tried["own"]
+    text = f"{tried['candidates']:,} sets in {tried['trials']:,} trials on this data, "
+    if tried["runs"] == 1:
+        text += "all by this run"
+    else:
+        text += f"{own['candidates']:,} in {own['trials']:,} of them by this run, the others by {tried['runs'] - 1:,}"
+    if tried["warm"]:
+        text += f"; begun with the best of {tried['warm']:,} trials of an earlier run"
+    for one in tried["openings"]:
+        text += f"; holdout from {day_text(one['first'])} to {day_text(one['last'])} opened by {one['run']} {one['at']}"
+    return text
+
+
+def holdout_text(holdout: Mapping[str, Any]) -> str:
+    """Say what is held out.
+
+    Examples
+    --------
+    >>> holdout_text({"start": "2016-01-01", "open": False})
+    'bars known after 2016-01-01 are kept back'
+    """
+    known = f"bars known after {holdout['start']}"
+    return f"{known} are opened by this run, and by no other one" if holdout["open"] else f"{known} are kept back"
+
+
+def reused_text(reused: Mapping[str, int]) -> str:
+    """Say what was taken from earlier runs.
+
+    Examples
+    --------
+    >>> reused_text({"chunks": 3, "trials": 4_000})
+    '3 chunks (4,000 trials) of earlier runs'
+    """
+    return f"{reused['chunks']:,} chunks ({reused['trials']:,} trials) of earlier runs"

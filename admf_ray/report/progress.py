@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from admf_ray.logs import log_record
-from admf_ray.report.definitions import parameters_text
+from admf_ray.report.definitions import parameters_text, reused_text
 
 __all__ = ["ProgressView"]
 
@@ -45,7 +45,9 @@ class ProgressView:
         if kind == "PHASE":
             self._begin(record)
         elif kind == "KEPT":
-            self._console.print(f"kept: {record['sets']:,} of {record['of']:,} sets were there", highlight=False)
+            reused = f", {reused_text(record['reused'])}" if record["reused"]["chunks"] else ""
+            kept = f"{record['sets']:,} of {record['of']:,} sets were there{reused}"
+            self._console.print(f"kept: {kept}", highlight=False)
         elif kind == "CHUNK":
             self._advance(int(record["sets"]), int(record["of"]))
         elif kind == "FAILURE":

@@ -1,18 +1,19 @@
 """Tables that stand at the end of every run's page: trades, data, work."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray.report.definitions import certified_text
+from admf_ray.report.definitions import certified_text, holdout_text, reused_text, tried_text
 from admf_ray.report.page import Table
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.performance import Performance
 
-__all__ = ["data_table", "data_text", "trades_table", "work_table"]
+__all__ = ["data_table", "data_text", "trades_table", "with_tries", "work_table"]
 
 _ROWS = 1_000
 
@@ -65,13 +66,19 @@ def _newest(trades: pl.DataFrame) -> pl.DataFrame:
 
 
 def data_text(performance: Performance) -> str:
-    """Say on which bars a run was made."""
-    data = performance.manifest["data"]
+    """Say on which bars a run was made, and which were held out."""
+    data, holdout = performance.manifest["data"], performance.result.summary.get("holdout")
     first, last = (str(np.datetime64(data[name], "ns"))[:10] for name in ("first_known_at", "last_known_at"))
     return (
         f"{', '.join(data['symbols'])}, {data['bars']:,} bars from {first} to {last}, calendar "
         f"{data['calendar'] or 'none'}, {data['periods_per_year']:g} bars a year, adjustment {data['adjustment']}"
+        f"{f'; holdout: {holdout_text(holdout)}' if holdout else ''}"
     )
+
+
+def with_tries(verdict: str, summary: Mapping[str, Any]) -> str:
+    """Put behind the verdict on a run how much was ever tried on its data; a run of before the ledger does not know."""
+    return f"{verdict} Tried: {tried_text(summary['tried'])}." if "tried" in summary else verdict
 
 
 def data_table(performance: Performance) -> Table:
@@ -100,6 +107,8 @@ def work_table(result: RunResult) -> Table:
         rows.append(["audit", f"{checked['fills']:,} fills of {checked['ledgers']:,} account(s) replayed"])
     if certified := summary.get("certified"):
         rows.append(["certified", certified_text(certified, "books" if "books" in summary else "winners")])
+    if (reused := summary.get("reused")) and reused["chunks"]:
+        rows.append(["reused", reused_text(reused)])
     if computing := result.computing():
         rows.append(["computing", f"{computing[0]:.2f} s, {computing[1]:.1f} ns per bar and set"])
         hosts = result.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")

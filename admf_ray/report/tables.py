@@ -22,8 +22,11 @@ from admf_ray.report.definitions import (
     composition_lines,
     day_text,
     figure_text,
+    holdout_text,
     parameters_text,
+    reused_text,
     survived_text,
+    tried_text,
 )
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
@@ -35,6 +38,7 @@ __all__ = [
     "print_check",
     "print_data",
     "print_findings",
+    "print_holdout",
     "print_sweep",
     "print_today",
     "print_walk_forward",
@@ -66,6 +70,12 @@ def print_data(console: Console, bars: Bars) -> None:
         f"{bars.calendar or 'none'}, {bars.periods_per_year:g} bars a year, adjustment {bars.adjustment}",
         highlight=False,
     )
+
+
+def print_holdout(console: Console, holdout: Mapping[str, Any]) -> None:
+    """Say what is held out, if anything is."""
+    if holdout["start"] is not None:
+        console.print(f"holdout: {holdout_text(holdout)}", highlight=False)
 
 
 def print_findings(console: Console, report: DataReport, shown: int = _FINDINGS) -> None:
@@ -299,6 +309,9 @@ def _print_work(console: Console, result: RunResult) -> None:
         console.print(
             f"certified: {certified_text(certified, 'books' if 'books' in summary else 'winners')}", highlight=False
         )
+    if (reused := summary.get("reused")) and reused["chunks"]:
+        console.print(f"reused: {reused_text(reused)}", highlight=False)
+    console.print(f"tried: {tried_text(summary['tried'])}", highlight=False, soft_wrap=True)
     if computing := result.computing():
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False

@@ -11,7 +11,7 @@ from admf_ray.report.definitions import FIGURES, figure_number, figure_text, sur
 from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.regime_sections import banded, regime_sections
-from admf_ray.report.run_tables import data_table, data_text, trades_table, work_table
+from admf_ray.report.run_tables import data_table, data_text, trades_table, with_tries, work_table
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.performance import Performance
@@ -85,7 +85,7 @@ def run_page(performance: Performance) -> str:
         f"{summary['strategy']}: {'sweep, in sample' if 'best' in summary else summary['headline']}",
         data_text(performance),
         sections,
-        verdict=_verdict(summary),
+        verdict=with_tries(_verdict(summary), summary),
         warnings=[f"Warning: {warning}" for warning in summary["warnings"]],
         cards=_cards(summary),
         texts=[("Configuration of this run", performance.config)],

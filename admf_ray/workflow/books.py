@@ -74,6 +74,7 @@ def run_books(searches: Mapping[str, Search], hub: Hub, span: tuple[int, int], f
     summary = {
         "headline": "books side by side, nothing searched; none of them was chosen",
         "backtests": len(searches),
+        "tried": {"candidates": len(searches), "trials": len(searches)},
         "span": [boundary(bars, span[0]), boundary(bars, span[1])],
         "books": rows,
         "relative": {name: relative_to(first, one.equity, benchmark.equity) for name, one in segments.items()},

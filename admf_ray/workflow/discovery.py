@@ -24,6 +24,7 @@ from admf_ray.optimize import (
     stitch,
 )
 from admf_ray.statistics import per_bar_returns, relative
+from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.composed import composition_record
 from admf_ray.workflow.extension import Earlier
 from admf_ray.workflow.frames import (
@@ -50,6 +51,7 @@ def run_walk_forward(
     observe: Observer,
     folder: Path,
     earlier: Earlier | None = None,
+    cache: ChunkCache | None = None,
 ) -> PhaseResult:
     """Sweep all candidates over every train span, test the winners, chain the tests.
 
@@ -67,6 +69,8 @@ def run_walk_forward(
         Where the tables are kept that grow with the search.
     earlier : Earlier, optional
         A run whose windows are the first of these: its trials are taken over, and what follows from them is checked.
+    cache : ChunkCache, optional
+        Of chunks of earlier runs.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def run_walk_forward(
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
     recorded = recorded_metrics(record, choice)
-    found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks")
+    found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks", cache)
     search = found.search
     before = [] if earlier is None else earlier.leaders
     hub, leaders = found.hub, [*before, *found.leaders]
@@ -153,6 +157,7 @@ def run_sweep(
     executor: Executor,
     observe: Observer,
     folder: Path,
+    cache: ChunkCache | None = None,
 ) -> PhaseResult:
     """Simulate all candidates over one span.
 
@@ -165,7 +170,7 @@ def run_sweep(
         variant.
     """
     recorded = recorded_metrics(record, choice)
-    found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks")
+    found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks", cache)
     search = found.search
     best = found.leaders[0].winner(choice)
     summary: dict[str, Any] = {
@@ -244,6 +249,8 @@ def _work(found: Searched, choice: Choice, record: str, backtests: int) -> dict[
         "candidates": len(found.search.candidates),
         "backtests": backtests,
         "bars_swept": found.bars_swept,
+        "reused": asdict(found.reused),
+        "tried": {"candidates": len(found.search.candidates), "trials": found.simulated},
         "hub": found.hub.counters.record(),
     }
 

@@ -1,13 +1,15 @@
-"""The lock of a run directory: one driver at a time, and none that is dead."""
+"""Locks that are free once their owner is dead: of a run, which refuses others, and of a file, which lets them wait."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from admf_ray.errors import ConfigError
 
-__all__ = ["RunLock"]
+__all__ = ["RunLock", "exclusive"]
 
 
 class RunLock:
@@ -51,3 +53,12 @@ class RunLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to read and append, made where it is not there, for one process at a time; others wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file

@@ -12,28 +12,17 @@ from admf_ray.core.findings import DataReport
 from admf_ray.fingerprint import code_fingerprint, fingerprint_value
 from admf_ray.plugins import active_plugins
 
-__all__ = ["data_report", "describe_run"]
+__all__ = ["data_report", "describe_run", "made_by"]
 
-_PACKAGES = ("arch", "exchange_calendars", "numba", "numpy", "optuna", "polars", "pyarrow", "ray")
+_PACKAGES = ("arch", "cmaes", "exchange_calendars", "numba", "numpy", "optuna", "polars", "pyarrow", "ray", "scipy")
 
 
 def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[str, str]) -> dict[str, Any]:
-    """Give the manifest of a finished run.
-
-    Bits are promised equal for equal code, packages, CPU features and C library; all are named here.
-    """
+    """Give the manifest of a finished run: what it was made by, from which data and options, and what it came to."""
     report = data_report(bars)
     return {
         "schema": 1,
-        "code": {"version": _version("admf-ray"), "sha256": code_fingerprint()},
-        "plugins": {plugin.name: plugin.sha256 for plugin in active_plugins()},
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "python": platform.python_version(),
-        "machine": {
-            "cpu": llvmlite.binding.get_host_cpu_name(),
-            "cpu_features": fingerprint_value(dict(sorted(llvmlite.binding.get_host_cpu_features().items()))),
-            "libc": " ".join(platform.libc_ver()),
-        },
+        **made_by(),
         "data": {
             "symbols": bars.symbols,
             "bars": len(bars),
@@ -51,6 +40,21 @@ def describe_run(bars: Bars, config: Mapping[str, Any], fingerprints: Mapping[st
         },
         "config": fingerprint_value(config),
         "fingerprints": dict(fingerprints),
+    }
+
+
+def made_by() -> dict[str, Any]:
+    """Say what computes: bits are promised equal for equal code, packages, CPU features and C library."""
+    return {
+        "code": {"version": _version("admf-ray"), "sha256": code_fingerprint()},
+        "plugins": {plugin.name: plugin.sha256 for plugin in active_plugins()},
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": {
+            "cpu": llvmlite.binding.get_host_cpu_name(),
+            "cpu_features": fingerprint_value(dict(sorted(llvmlite.binding.get_host_cpu_features().items()))),
+            "libc": " ".join(platform.libc_ver()),
+        },
     }
 
 

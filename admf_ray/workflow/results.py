@@ -81,7 +81,7 @@ class RunResult:
 
     def computing(self) -> tuple[float, float] | None:
         """Give the seconds that chunks took, and nanoseconds per bar and set; None where nothing was swept."""
-        if "timings" not in self.tables:
+        if not self.summary.get("bars_swept"):
             return None
         seconds = float(self.timings["seconds"].sum())
         return seconds, seconds / self.summary["bars_swept"] * 1e9

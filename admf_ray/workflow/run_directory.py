@@ -13,13 +13,13 @@ import polars as pl
 from admf_ray._types import Observer
 from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError
-from admf_ray.files import write_text, write_whole
+from admf_ray.files import cut_torn_line, write_text, write_whole
 from admf_ray.logs import plain
 from admf_ray.plugins import active_plugins
 from admf_ray.workflow.lock import RunLock
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
-from admf_ray.workflow.results import RunResult
+from admf_ray.workflow.results import RunResult, read_json
 
 __all__ = ["RunDirectory"]
 
@@ -51,7 +51,7 @@ class RunDirectory:
     ) -> None:
         self._config = config
         self._config_text = config_text
-        self._begun = datetime.now(UTC)
+        self._begun = datetime.now(UTC) if resumed is None else _begun(resumed)
         self._is_named = name is not None
         self.path = root.expanduser().absolute() / (name or f"{self._begun:%Y%m%d-%H%M%S}-{config['experiment']}")
         if resumed is not None:
@@ -71,7 +71,8 @@ class RunDirectory:
         """
         if self._is_resumed:
             self._lock.acquire()
-            _cut_torn_line(self.path / "progress.jsonl")
+            with (self.path / "progress.jsonl").open("a+b") as file:
+                cut_torn_line(file)
         else:
             self._make_directory()
             self._lock = RunLock(self.path / "lock")
@@ -119,6 +120,11 @@ class RunDirectory:
                 raise ConfigError(f"run_root: '{self.path.parent}' cannot be written: {error.strerror}") from None
             else:
                 return
+
+    @property
+    def begun(self) -> str:
+        """When the run was begun, which going on with it does not change; no other run has both this and its name."""
+        return self._begun.isoformat()
 
     def observing(self, other: Observer | None) -> Observer:
         """Give an observer that appends to ``progress.jsonl`` and tells another one.
@@ -182,9 +188,6 @@ class RunDirectory:
         self.write_json("status.json", status | ({"error": error} if error else {}))
 
 
-def _cut_torn_line(path: Path) -> None:
-    """Cut off a last line that was not written to its end."""
-    if path.exists():
-        content = path.read_bytes()
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+def _begun(run: Path) -> datetime:
+    """Give when a run was begun."""
+    return datetime.fromisoformat(read_json(run / "status.json")["begun"])

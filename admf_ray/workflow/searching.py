@@ -1,7 +1,8 @@
 """Searching windows: one sweep of the same candidates over all of them, or an adaptive study for each."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,28 @@ import pyarrow as pa
 
 from admf_ray._types import ChunkDone, Executor, Fault, Observer
 from admf_ray.errors import ChunkError
+from admf_ray.files import write_text
 from admf_ray.indicators import Hub
 from admf_ray.optimize import Candidates, Choice, Leaders, Search, Studied, plan_search, sweep_spans
 from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.chunk_cache import ChunkCache, study_keys, sweep_key
 from admf_ray.workflow.frames import failures_frame
+from admf_ray.workflow.results import read_json
 from admf_ray.workflow.trials import StudyFiles, TrialFiles, trial_rows
 
 __all__ = ["PHASE", "Searched", "search_windows"]
 
 PHASE = "discovery"
+_REUSED = "reused.json"
+_TRADES = METRICS.index("trades")
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """Chunks that were taken from the cache, and the trials in them; a study is a chunk."""
+
+    chunks: int = 0
+    trials: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,8 @@ class Searched:
         Candidates times spans.
     bars_swept : int
         Bars of those together that were not there from an earlier attempt.
+    reused : Reused
+        What of it earlier runs had computed.
     frames : dict of str to polars.DataFrame
         Table timings, one row a chunk; and where candidates failed table failures, one row each.
     trials : callable of (int) -> iterator of pyarrow.Table
@@ -51,6 +67,7 @@ class Searched:
     leaders: list[Leaders]
     simulated: int
     bars_swept: int
+    reused: Reused
     frames: dict[str, pl.DataFrame]
     trials: Callable[[int], Iterator[pa.Table]]
     forget: Callable[[], None]
@@ -64,6 +81,7 @@ def search_windows(
     executor: Executor,
     observe: Observer,
     folder: Path | None = None,
+    cache: ChunkCache | None = None,
 ) -> Searched:
     """Try candidates on spans.
 
@@ -79,6 +97,8 @@ def search_windows(
     observe : Observer
     folder : Path, optional
         Keeps trials chunk by chunk, and has those of an earlier attempt; without it they are not kept.
+    cache : ChunkCache, optional
+        Of chunks of earlier runs; where nothing is kept it is not used.
 
     Raises
     ------
@@ -88,7 +108,7 @@ def search_windows(
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
     run = _sweep_windows if search.adaptive is None else _study_windows
-    found = run(search, spans, choice, recorded, executor, observe, folder)
+    found = run(search, spans, choice, recorded, executor, observe, folder, cache)
     by_host = found.frames["timings"].group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
     for host, chunks, seconds in by_host.rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
@@ -103,18 +123,23 @@ def _sweep_windows(
     executor: Executor,
     observe: Observer,
     folder: Path | None,
+    cache: ChunkCache | None,
 ) -> Searched:
     """Sweep all candidates over all spans."""
     hub = search.hub(executor)
     total = len(search.candidates)
     files = None if folder is None else TrialFiles(folder, choice, tuple(recorded))
+    reused, key = Reused(), ""
+    if files is not None and cache is not None:
+        key = sweep_key(search, spans, choice, recorded)
+        reused = _reused_chunks(cache, key, files, len(spans))
     rows: list[dict[str, Any]] = []
     failures: list[ChunkDone] = []
     ranges = [(0, total)] if files is None else files.missing(total)
     leaders = [Leaders.nobody() for _ in spans] if files is None else files.leaders(len(spans))
     left = sum(stop - first for first, stop in ranges)
     if left < total:
-        observe("KEPT", {"sets": total - left, "of": total})
+        observe("KEPT", {"sets": total - left, "of": total, "reused": asdict(reused)})
     for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges):
         first, last = done.chunk
         if done.failure is not None:
@@ -132,6 +157,8 @@ def _sweep_windows(
         assert first_failed.failure is not None
         raise ChunkError(f"all {total:,} candidates failed, the first one so:\n{first_failed.failure.traceback}")
     if files is not None:
+        if cache is not None and len(rows) > len(failures):
+            cache.keep(files.folder, {key: files.sound()})
         # Last of all, so that whoever goes on with the run tries them again.
         for done in failures:
             files.add(done.result, leaders)
@@ -141,6 +168,7 @@ def _sweep_windows(
         leaders=leaders,
         simulated=total * len(spans),
         bars_swept=left * sum(stop - start for start, stop in spans),
+        reused=reused,
         frames={"timings": _timings(rows)} | ({"failures": failures_frame(failures)} if failures else {}),
         trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
         forget=lambda: None if files is None else files.remove(),
@@ -155,14 +183,20 @@ def _study_windows(
     executor: Executor,
     observe: Observer,
     folder: Path | None,
+    cache: ChunkCache | None,
 ) -> Searched:
     """Run the study of each span; candidates are numbered in the order of spans, then of proposals."""
     files = None if folder is None else StudyFiles(folder)
+    reused, keys = Reused(), list[str]()
+    if files is not None and cache is not None:
+        keys = study_keys(search, spans, choice)
+        reused = _reused_studies(cache, keys, files)
     studies = {} if files is None else files.studies()
     rows: list[dict[str, Any]] = []
     shared = executor.share(search.study_bundle(spans, choice))
     if studies:
-        observe("KEPT", {"sets": search.sets * len(studies) // len(spans), "of": search.sets})
+        kept = search.sets * len(studies) // len(spans)
+        observe("KEPT", {"sets": kept, "of": search.sets, "reused": asdict(reused)})
     waiting = [window for window in range(len(spans)) if window not in studies]
     for done in executor.each("admf_ray.optimize.study:run_study", waiting, shared):
         studied: Studied = done.result
@@ -181,11 +215,14 @@ def _study_windows(
         share = (search.sets * len(rows)) // len(spans) - (search.sets * (len(rows) - 1)) // len(spans)
         observe("CHUNK", {**timed, "sets": share, "of": search.sets})
         _tell_containers(observe, done.host, studied.containers)
+    if files is not None and cache is not None:
+        whole = (window for window in waiting if not np.isnan(studies[window].metrics[:, _TRADES]).any())
+        cache.keep(files.folder, {keys[window]: [files.name(window)] for window in whole})
     ordered = [studies[window] for window in range(len(spans))]
     firsts = np.cumsum([0, *(len(one.params) for one in ordered)]).tolist()
     tried = Candidates.listed(search.candidates.names, np.concatenate([one.params for one in ordered]))
     planned = plan_search(search.bars, search.composition, tried, search.rules)
-    whole = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit)
+    every = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit)
     leaders = [
         Leaders.of(np.arange(first, first + len(one.params)), one.metrics, choice)
         for first, one in zip(firsts, ordered, strict=False)
@@ -197,15 +234,49 @@ def _study_windows(
             yield trial_rows(offset + window, first, columns, leaders[window], choice)
 
     return Searched(
-        search=whole,
-        hub=whole.hub(executor),
+        search=every,
+        hub=every.hub(executor),
         leaders=leaders,
         simulated=len(tried),
         bars_swept=sum(len(studies[window].params) * (spans[window][1] - spans[window][0]) for window in waiting),
+        reused=reused,
         frames={"timings": _timings(rows)},
         trials=trials,
         forget=lambda: None if files is None else files.remove(),
     )
+
+
+def _reused_chunks(cache: ChunkCache, key: str, files: TrialFiles, spans: int) -> Reused:
+    """Take chunks out of the cache, unless an earlier attempt has left some: theirs would lie across each other."""
+    if known := _known_reused(files.folder):
+        return known
+    if files.done():
+        return Reused()
+    files.take(cache, key)
+    done = files.done()
+    return _told_reused(files.folder, Reused(len(done), spans * sum(stop - first for first, stop in done)))
+
+
+def _reused_studies(cache: ChunkCache, keys: Sequence[str], files: StudyFiles) -> Reused:
+    """Take the studies out of the cache that an earlier attempt has not left."""
+    if known := _known_reused(files.folder):
+        return known
+    there = files.studies().keys()
+    taken = {window for window, key in enumerate(keys) if window not in there and cache.take(key, files.folder)}
+    trials = [len(studied.params) for window, studied in files.studies().items() if window in taken]
+    return _told_reused(files.folder, Reused(len(trials), sum(trials)))
+
+
+def _known_reused(folder: Path) -> Reused | None:
+    """Give what an earlier attempt had taken out of the cache."""
+    return Reused(**read_json(folder / _REUSED)) if (folder / _REUSED).is_file() else None
+
+
+def _told_reused(folder: Path, reused: Reused) -> Reused:
+    """Write down, for whoever goes on with the run, what was taken out of the cache."""
+    if reused.chunks:
+        write_text(folder / _REUSED, json.dumps(asdict(reused)))
+    return reused
 
 
 def _tell_containers(observe: Observer, host: str, containers: Sequence[dict[str, Any]]) -> None:

@@ -41,6 +41,7 @@ def run_backtest(search: Search, span: tuple[int, int], folder: Path) -> PhaseRe
         "composition": composition_record(search.composition),
         "parameters": search.candidates.parameters(0),
         "backtests": 1,
+        "tried": {"candidates": 1, "trials": 1},
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "metrics": segment.metrics,
         "benchmark": benchmark.metrics,

@@ -14,6 +14,7 @@ from admf_ray.errors import ReproductionError
 from admf_ray.files import write_whole
 from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, Studied, TrialChunk, trial_status
 from admf_ray.portfolio.metrics import METRICS
+from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.stored import StoredTable, parquet_writer
 
 __all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]
@@ -146,6 +147,23 @@ class TrialFiles:
         edges = [0, *(edge for part in self.done() for edge in part), candidates]
         return [(first, stop) for first, stop in zip(edges[::2], edges[1::2], strict=True) if first < stop]
 
+    def sound(self) -> list[Path]:
+        """Give the files of the chunks that are there and did not fail, of each the one that makes it there last."""
+        names = [f"{first:08d}.parquet" for first, stop in self.done() if stop - first > 1 or not self._failed(first)]
+        return [Path(part, name) for name in names for part in ("best", "")]
+
+    def _failed(self, first: int) -> bool:
+        """Say whether a candidate that is a chunk by itself failed."""
+        trades = pq.read_table(self.folder / f"{first:08d}.parquet", columns=["trades"])["trades"]
+        return bool(np.isnan(trades.to_numpy()).any())
+
+    def take(self, cache: ChunkCache, key: str) -> None:
+        """Take the chunks that an earlier run left in the cache."""
+        taken = {*cache.take(key, self.folder)}
+        for name in taken:
+            if name.parent.name != "best" and Path("best", name) not in taken:
+                (self.folder / name).unlink()
+
     def leaders(self, windows: int) -> list[Leaders]:
         """Give the best trials of each window out of the chunks that are there."""
         found = [Leaders.nobody() for _ in range(windows)]
@@ -212,8 +230,13 @@ class StudyFiles:
 
     def add(self, studied: Studied) -> None:
         """Write a study."""
-        path = self.folder / f"study-{studied.window:05d}.npz"
+        path = self.folder / self.name(studied.window)
         write_whole(path, lambda stream: np.savez(stream, params=studied.params, metrics=studied.metrics))
+
+    @staticmethod
+    def name(window: int) -> Path:
+        """Give the file of a study, relative to the folder."""
+        return Path(f"study-{window:05d}.npz")
 
     def studies(self) -> dict[int, Studied]:
         """Read those that are there, by window."""

@@ -4,21 +4,25 @@ from rich.console import Console
 
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, doubts, left_out, single_span
-from admf_ray.app.running import run_search, show
+from admf_ray.app.running import chunk_cache, run_search, show
 from admf_ray.app.settings import Settings
+from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
 from admf_ray.optimize import check_memory, recording
 from admf_ray.report import print_sweep
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.discovery import PHASE, run_sweep
+from admf_ray.workflow.ledger import Effort
 
 __all__ = ["compute", "run"]
 
 
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the sweep of these settings on bars."""
+    settings = warmed(settings, bars)
     search, span = assemble_search(settings, bars), single_span(settings, bars)
     check_memory(search, 1)
+    cache = chunk_cache(settings)
     record = recording(settings.search.record, search.sets)
     return run_search(
         settings,
@@ -26,7 +30,10 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
         [*doubts(settings, bars, [("span", *span)]), *left_out(settings, search.sets)],
         observer,
         PHASE,
-        lambda executor, observe, folder: run_sweep(search, span, settings.choice, record, executor, observe, folder),
+        lambda executor, observe, folder: run_sweep(
+            search, span, settings.choice, record, executor, observe, folder, cache
+        ),
+        Effort(search.composition.name, search.sets, search.sets, warmth(settings)),
     )
 
 

@@ -8,7 +8,7 @@ from admf_ray.app.assemble import assemble_search, load_data, newest_window, ope
 from admf_ray.app.settings import Settings, required_run
 from admf_ray.logs import log_record
 from admf_ray.optimize import check_memory
-from admf_ray.report import ProgressView, print_data, print_findings, print_today
+from admf_ray.report import ProgressView, print_data, print_findings, print_holdout, print_today
 from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.today import refit
 
@@ -26,6 +26,7 @@ def run(settings: Settings, console: Console) -> int:
     required_run(settings)
     bars = load_data(settings)
     print_data(console, bars)
+    print_holdout(console, dict(settings.holdout))
     print_findings(console, data_report(bars))
     search, window = assemble_search(settings, bars), newest_window(settings, bars)
     check_memory(search, 1)

@@ -8,8 +8,9 @@ from rich.console import Console
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, cut_windows, doubts, left_out, window_spans
 from admf_ray.app.configuration import differing_options, plain_config
-from admf_ray.app.running import run_search, show
+from admf_ray.app.running import chunk_cache, run_search, show
 from admf_ray.app.settings import Settings
+from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError
@@ -19,6 +20,7 @@ from admf_ray.report import print_walk_forward
 from admf_ray.workflow import RunResult, load_run
 from admf_ray.workflow.discovery import PHASE, run_walk_forward
 from admf_ray.workflow.extension import Earlier, earlier_run
+from admf_ray.workflow.ledger import Effort
 from admf_ray.workflow.results import read_json, read_text
 
 __all__ = ["compute", "run"]
@@ -26,11 +28,14 @@ __all__ = ["compute", "run"]
 
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
     """Run the walk-forward of these settings on bars; with ``run`` extend that run by the windows it has not."""
-    search, windows = assemble_search(settings, bars), cut_windows(settings, bars)
+    windows = cut_windows(settings, bars)
+    settings = warmed(settings, bars, windows)
+    search = assemble_search(settings, bars)
     check_memory(search, len(windows))
     earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
     trials = search.sets * len(windows)
     record = recording(settings.search.record, trials)
+    cache = chunk_cache(settings)
     return run_search(
         settings,
         bars,
@@ -38,9 +43,17 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
         observer,
         PHASE,
         lambda executor, observe, folder: run_walk_forward(
-            search, windows, settings.choice, record, executor, observe, folder, earlier
+            search, windows, settings.choice, record, executor, observe, folder, earlier, cache
         ),
+        _effort(settings, search, len(windows) - (0 if earlier is None else earlier.windows)),
     )
+
+
+def _effort(settings: Settings, search: Search, windows: int) -> Effort:
+    """Say what is tried in windows; each study tries sets of its own."""
+    trials = search.sets * windows
+    candidates = search.sets if search.adaptive is None else trials
+    return Effort(search.composition.name, candidates, trials, warmth(settings))
 
 
 def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Window]) -> Earlier:
@@ -48,7 +61,7 @@ def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Wi
     earlier = load_run(run)
     then_config = plain_config(read_text(run / "config.yaml"), run)
     for name, (then, now) in differing_options([then_config, settings.plain()]).items():
-        if not name.startswith(("data.", "plugins")):
+        if not name.startswith(("data.", "plugins", "holdout.")):
             raise ConfigError(
                 f"{name}: {now} is not the {then} of '{run.name}'; allowed: what the run has that is extended"
             )

@@ -73,6 +73,10 @@ def test_a_driver_that_was_killed_is_gone_on_with(
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "stopped" / "progress.jsonl").read_text().splitlines()]
     assert kinds.count("PHASE") == 2
     assert "KEPT" in kinds
+    # It has looked from its first beginning on, and is one run.
+    ledger = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    assert [(line["kind"], line["run"]) for line in ledger] == [("BEGUN", "stopped"), ("ENDED", "stopped")]
+    assert admf_ray.load_run(tmp_path / "stopped").summary["tried"]["runs"] == 1
     assert resume(tmp_path) == 2
     assert "is finished" in capsys.readouterr().err
 
@@ -138,7 +142,7 @@ def test_a_lock_is_free_when_its_owner_is_dead(tmp_path: Path) -> None:
 
 def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(tmp_path: Path) -> None:
     """No file may grow beyond 20 KB, as on a disk without room: the chunks do not fit."""
-    sweep = ["+experiment=sweep", "cluster=serial", "report=none", f"run_root={tmp_path}"]
+    sweep = ["+experiment=sweep", "cluster=serial", "report=none", "search.cache=0", f"run_root={tmp_path}"]
     assert main([*sweep, "run_name=whole"]) == 0
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
     code = f"{limit}from admf_ray.launch import main; sys.exit(main(sys.argv[1:]))"

@@ -1,0 +1,72 @@
+"""The best sets of an earlier run, for a search that begins with them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from admf_ray.optimize import DrawnRange, Space
+from admf_ray.workflow.results import RunResult
+
+__all__ = ["best_sets"]
+
+_OFF = 1e-9
+
+
+def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, float]]:
+    """Give different parameter sets of a run that lie in a space, the winners of its windows first.
+
+    Parameters
+    ----------
+    run : RunResult
+        Of a sweep or a walk-forward, with the parameters of the space.
+    space : Space
+    most : int
+        How many at most.
+
+    Returns
+    -------
+    list of dict of str to float
+        Winners in the order of their windows, then the sets of the best trials, whatever their window; equal objectives
+        in the order of windows and candidates.
+    """
+    winners = (
+        run.windows.drop_nulls("candidate")["candidate"] if "windows" in run.tables else pl.Series([], dtype=pl.Int32)
+    )
+    candidates = run.tables.stored["candidates"].read().select(space.names)
+    inside = _inside(space, candidates.to_numpy().astype(np.float64))
+    could_win = pl.col("status") == "complete"
+    # A set counts once, however many windows it was tried in: the best of each is enough to rank them.
+    ranked = run.tables.stored["trials"].collect(
+        lambda trials: (
+            trials.filter(could_win)
+            .group_by("candidate")
+            .agg(pl.col("objective").max(), pl.col("window").sort_by("objective", descending=True).first())
+            .sort("objective", "window", "candidate", descending=[True, False, False])
+            .select("candidate")
+        )
+    )["candidate"]
+    found: dict[tuple[float, ...], None] = {}
+    for candidate in (*winners, *ranked):
+        if len(found) == most:
+            break
+        if inside[candidate]:
+            found[candidates.row(candidate)] = None
+    return [dict(zip(space.names, values, strict=True)) for values in found]
+
+
+def _inside(space: Space, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Say which parameter sets lie in a space, and on its steps."""
+    found = space.obeying(values)
+    for dimension, column in zip(space.dimensions, values.T, strict=True):
+        span = dimension.span
+        if not isinstance(span, DrawnRange):
+            found &= np.isin(column, span)
+            continue
+        found &= (span.low <= column) & (column <= span.high)
+        step = span.step if span.step is not None or dimension.parameter.kind != "int" else 1.0
+        if step is not None:
+            steps = (column - span.low) / step
+            found &= np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps))
+    return found

@@ -101,7 +101,8 @@ class Executor(Protocol):
         function : str
             ``"module:function"``, importable wherever the work is done.
         chunks : iterable
-            Taken lazily, so that a generator can size the next chunk by those that are done.
+            Taken lazily, so that a generator can size the next chunk by those that are done; None where there is none
+            to begin until another is done.
         shared : object
             What `share` gave.
         split : callable, optional

@@ -29,11 +29,9 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda stream: stream.write(text.encode()))
 
 
-def cut_torn_line(file: IO[bytes]) -> bytes:
-    """Cut off a last line that was not written to its end; give what is left of the file."""
-    file.seek(0)
-    content = file.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        file.truncate(len(whole))
-    return whole
+def cut_torn_line(path: Path) -> None:
+    """Cut off a last line that was not written to its end; nothing where there is no file."""
+    if path.exists():
+        content = path.read_bytes()
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)

@@ -18,6 +18,7 @@ from admf_ray.errors import ConfigError
 from admf_ray.optimize import (
     ADAPTIVE,
     BEST,
+    JOURNAL,
     MOST_RECORDED,
     Adaptive,
     Candidates,
@@ -163,7 +164,10 @@ def _candidates(
         return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None
     # One set that obeys all shows that there are some, and that its series can be computed.
     example = draw_candidates(space, "random", 1, settings.seed, search.points)
-    ranges = {name: _range(values) for name, values in given.items()}
+    ranges = _ranges(settings)
+    for name, span in ranges.items():
+        if isinstance(span, DrawnRange) and span.log and span.step is not None:
+            raise ConfigError(f"strategy.space.{name}: {search.sampler} takes log or step; allowed: one of them")
     fixed = {one.parameter.name: [one.fixed] for one in space.dimensions if one.fixed is not None}
     proposing = Adaptive(
         search.sampler,
@@ -173,14 +177,31 @@ def _candidates(
         {**fixed, **ranges},
         search.constraints,
         search.points,
+        _storage(settings),
     )
     return example, proposing
 
 
 def search_space(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Space:
     """Give the space that samplers draw from."""
-    ranges = {name: _range(values) for name, values in settings.strategy.space.items()}
-    return plan_space(composition, params, ranges, settings.search.constraints)
+    return plan_space(composition, params, _ranges(settings), settings.search.constraints)
+
+
+def _ranges(settings: Settings) -> dict[str, DrawnRange | Sequence[float]]:
+    return {name: _range(values) for name, values in settings.strategy.space.items()}
+
+
+def _storage(settings: Settings) -> str | None:
+    """Give the place for studies, once it was opened; without a run directory there is no journal."""
+    place = settings.search.storage
+    if place == JOURNAL:
+        return None if settings.run_root is None else place
+    if place is not None:
+        # Optuna takes a while to load; hosts load it where they run studies.
+        from admf_ray.optimize.storage import open_database
+
+        open_database(place)
+    return place
 
 
 def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:

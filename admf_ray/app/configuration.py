@@ -48,7 +48,7 @@ _FREE = (
 
 _OF_PLACE = (
     *("run_root", "run_name", "run", "runs", "target", "from", "to"),
-    *("cluster", "hub", "engine", "logging", "report", "search.cache"),
+    *("cluster", "hub", "engine", "logging", "report", "search.cache", "search.storage"),
 )
 _LOOKING = ("fingerprint", "report")
 _ANEW = {"cluster": "local", "hub": "shared", "engine": "compiled", "logging": "console", "report": "html"}
@@ -298,8 +298,8 @@ def differing_options(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[st
 def _options(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping) and values:
         for name, value in values.items():
-            own = f"{path}.{name}" if path else str(name)
-            if own not in _OF_PLACE:
-                yield from _options(value, own)
+            option = f"{path}.{name}" if path else str(name)
+            if option not in _OF_PLACE:
+                yield from _options(value, option)
     else:
         yield path, values

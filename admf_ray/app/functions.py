@@ -53,7 +53,8 @@ def walk_forward(
     Returns
     -------
     RunResult
-        Tables candidates, trials, windows, equity, fills, trades, timings, and failures where there are any.
+        Tables candidates, trials, windows, equity, fills, trades, timings, front where there are several objectives
+        (``search={"objectives": ["sharpe", "max_drawdown"]}``), and failures where there are any.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def sweep(
     Returns
     -------
     RunResult
-        Tables candidates, trials, timings, and failures where there are any.
+        Tables candidates, trials, timings, front and failures as in `walk_forward`.
     """
     settings = _settings("sweep", strategy, params, space, sections)
     return sweep_command.compute(settings, kept_back(settings, bars), observer)

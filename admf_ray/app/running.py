@@ -68,7 +68,7 @@ def run_phase(
         Where another run has opened what this one is to open.
     """
     if settings.run_root is None:
-        return _run_without_directory(settings, bars, warnings, observer, phase, effort)
+        return _run_without_directory(settings, bars, warnings, observer, name, phase, effort)
     run = _run_directory(settings)
     if settings.holdout.open:
         _ledger(run).refuse_opened(bars, opened_span(settings, bars))
@@ -108,12 +108,13 @@ def _run_without_directory(
     bars: Bars,
     warnings: Sequence[str],
     observer: Observer | None,
+    name: str,
     phase: Callable[[Observer, Path], PhaseResult],
     effort: Effort,
 ) -> RunResult:
     folder = Path(tempfile.mkdtemp(prefix="admf_ray-"))
     try:
-        found = phase(_telling(observer), folder)
+        found = phase(_telling(observer), folder / "phases" / name)
         found.summary["tried"] = tried_alone(found.summary["tried"], effort.warm)
         _complete(settings, found, bars, warnings)
     except BaseException:

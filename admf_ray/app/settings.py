@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from admf_ray.app.account_settings import (
     ExecutionSettings,
@@ -27,7 +27,7 @@ from admf_ray.core.registry import unknown_name
 from admf_ray.data import DataRequest, Dataset, Sanity, Span, parse_date
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import COMPOSITES, OBJECTIVES, Choice
+from admf_ray.optimize import COMPOSITES, JOURNAL, OBJECTIVES, Choice, checked_place, shown_place
 from admf_ray.plugins import plugin_file
 
 __all__ = [
@@ -185,11 +185,12 @@ class HoldoutSettings(Section):
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
-    sampler: Literal["grid", "random", "qmc", "tpe", "nsga2", "genetic"] = "grid"
+    sampler: Literal["grid", "random", "qmc", "tpe", "nsga2", "genetic", "cmaes"] = "grid"
     trials: Annotated[int, Field(ge=1)] = 500
     batch: Annotated[int, Field(ge=1)] = 1
     points: Sequence[Mapping[str, float]] = ()
     objective: str = "sharpe"
+    objectives: tuple[str, ...] = ()
     min_trades: Annotated[int, Field(ge=1)] = 1
     constraints: Sequence[str] = ()
     record: Literal["all", "objective"] = "all"
@@ -202,6 +203,8 @@ class SearchSettings(Section):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    storage: str | None = JOURNAL
 
     @field_validator("sampler")
     @classmethod
@@ -216,6 +219,35 @@ class SearchSettings(Section):
         # A formula is read once here, so that what is wrong with it is told before anything runs.
         Choice(value, 1).formula  # noqa: B018
         return value
+
+    @field_validator("storage")
+    @classmethod
+    def _is_place(cls, value: str | None) -> str | None:
+        return None if value is None else checked_place(value)
+
+    @field_serializer("storage")
+    def _without_password(self, value: str | None) -> str | None:
+        return None if value is None else shown_place(value)
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        """Refuse objectives that are none, and one that chooses among them without being declared as such."""
+        if not self.objectives:
+            return self
+        Choice(self.objective, 1, self.objectives).formulas  # noqa: B018
+        if len(set(self.objectives)) < max(2, len(self.objectives)):
+            shown = ", ".join(self.objectives)
+            raise ConfigError(f"search.objectives: [{shown}]; allowed: two or more different ones, or []")
+        if self.objective in OBJECTIVES and self.objective not in self.objectives:
+            raise ConfigError(
+                f"search.objective: {self.objective} chooses among the fronts and is none of search.objectives; "
+                f"allowed: {', '.join(self.objectives)}, or a formula"
+            )
+        if self.sampler == "cmaes":
+            raise ConfigError(
+                "search.objectives: cmaes learns from one number; allowed with: grid, random, qmc, tpe, nsga2, or []"
+            )
+        return self
 
 
 class ClusterSettings(Section):
@@ -347,7 +379,7 @@ class Settings(Section):
     @property
     def choice(self) -> Choice:
         """How winners are chosen."""
-        return Choice(self.search.objective, self.search.min_trades)
+        return Choice(self.search.objective, self.search.min_trades, self.search.objectives)
 
     @property
     def account(self) -> AccountRules:

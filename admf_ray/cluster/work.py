@@ -41,7 +41,7 @@ class Work:
     Parameters
     ----------
     chunks : iterable
-        Taken lazily, one for each task that is not done again.
+        Taken lazily, one for each task that is not done again; None is no task.
     split : callable, optional
         See `admf_ray._types.Executor.each`.
     retries : Retries
@@ -59,7 +59,7 @@ class Work:
         if self._again:
             return self._again.popleft()
         drawn = next(self._chunks, None)
-        return None if drawn is None else Task(*drawn)
+        return None if drawn is None or drawn[1] is None else Task(*drawn)
 
     def done(self, task: Task, seconds: float, host: str, result: Any) -> ChunkDone:
         """Take a result."""

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray.core.expressions import Formula
+from admf_ray.optimize.pareto import pareto_front
 from admf_ray.portfolio.metrics import METRICS
 
-__all__ = ["COMPOSITES", "OBJECTIVES", "STATUSES", "Choice", "choose", "trial_status"]
+__all__ = ["COMPOSITES", "OBJECTIVES", "STATUSES", "Choice", "choose", "front", "may_win", "trial_status"]
 
 OBJECTIVES = ("sharpe", "sortino", "calmar", "total_return", "profit_factor")
 """Metrics that can be maximized; see `admf_ray.portfolio.metrics.measure`."""
@@ -37,10 +39,14 @@ class Choice:
         One of `OBJECTIVES` or `COMPOSITES`, or a formula of metrics: ``sharpe - 2 * exposure``.
     min_trades : int
         A winner has made at least so many trades.
+    objectives : tuple of str
+        Where there are several: metrics, `COMPOSITES` or formulas that are maximized together. A winner is then the
+        best by ``objective`` of those that none is better than in all of them.
     """
 
     objective: str
     min_trades: int
+    objectives: tuple[str, ...] = ()
 
     @property
     def formula(self) -> Formula:
@@ -51,18 +57,40 @@ class Choice:
         ConfigError
             Where it names what is no metric.
         """
-        text = COMPOSITES.get(self.objective, self.objective)
-        return Formula.parse(text, "search.objective", METRICS, "metric")
+        return _formula(self.objective, "search.objective")
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """All that are maximized together, at least one; errors as of `formula`."""
+        return tuple(_formula(text, "search.objectives") for text in self.objectives) or (self.formula,)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that decide, in their order."""
+        named = {"trades", *(name for formula in (self.formula, *self.formulas) for name in formula.names)}
+        return tuple(name for name in METRICS if name in named)
 
     def scores(self, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-        """Give the objective of trials.
+        """Give the objective of trials; of several NaN where one of them is no finite number.
 
         Parameters
         ----------
         columns : mapping of str to float64 array
-            At least the metrics that the formula names.
+            At least `metrics`.
         """
-        return self.formula.value_for(columns)
+        scores = self.formula.value_for(columns)
+        if not self.objectives:
+            return scores
+        return np.where(np.isfinite(self.values(columns)).all(axis=1), scores, np.nan)
+
+    def values(self, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """Give all that is maximized together, shape [trial, objective]; parameters as of `scores`."""
+        return np.stack([formula.value_for(columns) for formula in self.formulas], axis=1)
+
+
+@cache
+def _formula(objective: str, option: str) -> Formula:
+    return Formula.parse(COMPOSITES.get(objective, objective), option, METRICS, "metric")
 
 
 def trial_status(
@@ -95,12 +123,26 @@ def choose(metrics: npt.NDArray[np.float64], choice: Choice, most: int = 1) -> n
     int64 array, shape [winner]
         Ascending; empty where no candidate may win: the test span is spent in cash.
     """
-    formula = choice.formula
-    scores = formula.value_for({name: metrics[:, METRICS.index(name)] for name in formula.names})
-    eligible = np.flatnonzero(trial_status(scores, metrics[:, METRICS.index("trades")], choice) == 0)
+    eligible = may_win(metrics, choice)
     if len(eligible) <= most:
         return eligible
-    scores = scores[eligible]
+    scores = choice.scores(_columns(metrics, choice))[eligible]
     least = np.partition(scores, -most)[-most]
     above, equal = eligible[scores > least], eligible[scores == least]
     return np.sort(np.concatenate([above, equal[: most - len(above)]]))
+
+
+def front(metrics: npt.NDArray[np.float64], choice: Choice) -> npt.NDArray[np.int64]:
+    """Give the Pareto front of the candidates that may win, ascending; parameters as of `choose`."""
+    eligible = may_win(metrics, choice)
+    return eligible[pareto_front(choice.values(_columns(metrics, choice))[eligible])]
+
+
+def may_win(metrics: npt.NDArray[np.float64], choice: Choice) -> npt.NDArray[np.int64]:
+    """Give the candidates that may win, ascending; parameters as of `choose`."""
+    columns = _columns(metrics, choice)
+    return np.flatnonzero(trial_status(choice.scores(columns), columns["trades"], choice) == 0)
+
+
+def _columns(metrics: npt.NDArray[np.float64], choice: Choice) -> dict[str, npt.NDArray[np.float64]]:
+    return {name: metrics[:, METRICS.index(name)] for name in choice.metrics}

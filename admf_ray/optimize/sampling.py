@@ -1,7 +1,7 @@
 """Drawing candidates: a random or quasi-random set for all windows, or how a study proposes those of one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from admf_ray.errors import ConfigError
 from admf_ray.optimize.space import Candidates, DrawnRange, Space
+from admf_ray.optimize.trials import Failed
 from admf_ray.seeding import generator
 
 __all__ = ["ADAPTIVE", "Adaptive", "Studied", "draw_candidates"]
 
-ADAPTIVE = ("tpe", "nsga2")
+ADAPTIVE = ("tpe", "nsga2", "cmaes")
 """Samplers that learn from what they are told; see `admf_ray.optimize.study`, which is loaded where it runs."""
 
 _ROUNDS = 200
@@ -40,6 +41,8 @@ class Adaptive:
         Beside the strategy's own.
     points : sequence of mapping
         Sets that come first.
+    storage : str or None
+        The place where studies are stored besides: see `admf_ray.optimize.place`.
     """
 
     sampler: str
@@ -49,6 +52,7 @@ class Adaptive:
     ranges: Mapping[str, DrawnRange | Sequence[float]]
     constraints: Sequence[str] = ()
     points: Sequence[Mapping[str, float]] = ()
+    storage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,25 @@ class Studied:
     ----------
     window : int
     params : float64 array, shape [trial, parameter]
+        No set twice.
     metrics : float64 array, shape [trial, len(METRICS)]
+        NaN of a set that failed.
+    proposed : float64 array, shape [proposal, parameter]
+        All that was proposed: sets that break constraints and those that were proposed again, too.
+    told : float64 array, shape [proposal, objective]
+        What the sampler was told of each; NaN where the set failed.
     containers : list of dict
         That live on the host; see `admf_ray.engine.hosting.live_containers`.
+    failures : list of Failed
     """
 
     window: int
     params: npt.NDArray[np.float64]
     metrics: npt.NDArray[np.float64]
-    containers: list[dict[str, Any]]
+    proposed: npt.NDArray[np.float64]
+    told: npt.NDArray[np.float64]
+    containers: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[Failed] = field(default_factory=list)
 
 
 def draw_candidates(

@@ -214,7 +214,10 @@ class Search:
         return wanted_targets(self.setup(hub, candidate, fit), len(self.bars)).targets
 
     def study_bundle(self, spans: Sequence[tuple[int, int]], choice: Choice) -> dict[str, Any]:
-        """Give what hosts need to run studies; see `admf_ray.optimize.study.run_study`."""
+        """Give what hosts need to run studies or to evaluate what these propose.
+
+        See `admf_ray.optimize.study.run_study` and `admf_ray.optimize.evaluation.evaluate`.
+        """
         return {
             "plugins": active_plugins(),
             "composition": self.composition.names(),
@@ -224,7 +227,8 @@ class Search:
             "fit": self.fit,
             "spans": list(spans),
             "choice": choice,
-            "adaptive": self.adaptive,
+            # Where studies are stored, and the password to it, concerns the driver only.
+            "adaptive": None if self.adaptive is None else replace(self.adaptive, storage=None),
         }
 
     def bundle(

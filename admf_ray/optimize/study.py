@@ -1,10 +1,13 @@
-"""Adaptive searches: an Optuna study for each window, on one host from its first trial to its last.
+"""Adaptive searches: an Optuna study for each window, which is asked for batches and told what they came to.
 
-Optuna proposes and never evaluates. Which host runs a study, and how many there are, never enters its trials: its
-sampler is seeded by the run's seed and the window, and told what it proposed in the order in which it did.
+Optuna proposes and never evaluates. Whether a study is stepped by a host that evaluates its sets itself or by the
+driver, which spreads them over hosts, and how many there are, never enters its trials: each batch is proposed by a
+sampler that is seeded by the run's seed, the window and the batch, and told in the order of the proposals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,134 +15,242 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 
-from admf_ray.core.parameters import Parameter
-from admf_ray.engine import hosting, sweep
+from admf_ray._types import ChunkDone
+from admf_ray.cluster import SerialExecutor
+from admf_ray.engine import hosting
 from admf_ray.engine.composition import Composition
-from admf_ray.indicators import Hub
-from admf_ray.optimize.objective import Choice, trial_status
+from admf_ray.optimize.distributions import distributions_of
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, parted
+from admf_ray.optimize.objective import STATUSES, Choice, trial_status
 from admf_ray.optimize.sampling import Adaptive, Studied
-from admf_ray.optimize.search import Search, plan_search
-from admf_ray.optimize.space import Candidates, Dimension, DrawnRange, Space, plan_space
+from admf_ray.optimize.space import Space, plan_space
+from admf_ray.optimize.trials import Failed
 from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.seeding import seed_of
 
-__all__ = ["run_study"]
+__all__ = ["Studies", "Study", "planned_study", "run_study"]
+
+
+def _cmaes(seed: int) -> optuna.samplers.BaseSampler:
+    """Give a sampler that keeps a margin around whole numbers: without it, it stays at one (Hamano et al. 2022)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # What is no number is drawn; Optuna would warn of it at every trial.
+        return optuna.samplers.CmaEsSampler(seed=seed, with_margin=True, warn_independent_sampling=False)
+
 
 _SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
+    "cmaes": _cmaes,
 }
+_BLIND = ("cmaes",)
+"""Samplers that take no notice of constraints, and say so whenever there are any."""
 
 _FRUITLESS = 20
 """Proposals for each trial, at most, that break constraints or were made before."""
 
+_IN_A_ROW = 100
+"""So many of them, or as many as there may be trials, say that a space is exhausted or a sampler has converged."""
+
+_COMPLETE, _FAILED = STATUSES[0], STATUSES[3]
 Array = npt.NDArray[np.float64]
 
 
-def run_study(window: int, bundle: Mapping[str, Any]) -> Studied:
-    """Run the study of one window; what hosts call.
+class Study:
+    """The study of one window: proposes sets and is told what they came to; evaluates nothing.
+
+    Parameters
+    ----------
+    window : int
+    space : Space
+    adaptive : Adaptive
+    choice : Choice
+    """
+
+    def __init__(self, window: int, space: Space, adaptive: Adaptive, choice: Choice) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.window = window
+        self._space = space
+        self._adaptive = adaptive
+        self._choice = choice
+        self._distributions = distributions_of(space)
+        self._study = optuna.create_study(directions=["maximize"] * len(choice.formulas))
+        for point in space.points(adaptive.points):
+            given = dict(zip(space.names, point.tolist(), strict=True))
+            self._study.enqueue_trial({name: given[name] for name in self._distributions})
+        self._batch = 0
+        self._fruitless = self._in_a_row = 0
+        self._trials: list[optuna.Trial] = []
+        self._found: dict[Params, Array] = {}
+        self._proposed: list[Params] = []
+        self._told: list[Sequence[float]] = []
+        self._worst = np.zeros(len(choice.formulas))
+
+    def ask(self) -> list[Params]:
+        """Propose the next batch; give those sets of it that were not evaluated yet, none at the study's end."""
+        trials, adaptive = self._adaptive.trials, self._adaptive
+        most = _FRUITLESS * trials, max(_IN_A_ROW, trials)
+        while len(self._found) < trials and self._fruitless < most[0] and self._in_a_row < most[1]:
+            seed = seed_of(adaptive.seed, "study", self.window, self._batch)
+            self._study.sampler = _SAMPLERS[adaptive.sampler](seed)
+            asked = min(adaptive.batch, trials - len(self._found))
+            self._trials = [self._study.ask(self._distributions) for _ in range(asked)]
+            self._proposed += map(self._set_of, self._trials)
+            fresh = [one for one in dict.fromkeys(self._proposed[-asked:]) if one not in self._found]
+            if fresh:
+                params = np.array(fresh).reshape(len(fresh), len(self._space.names))
+                fresh = [one for one, obeys in zip(fresh, self._space.obeying(params), strict=True) if obeys]
+            self._fruitless += asked - len(fresh)
+            self._in_a_row = 0 if fresh else self._in_a_row + asked
+            if fresh:
+                return fresh
+            self.tell({})
+        return []
+
+    def _set_of(self, trial: optuna.Trial) -> Params:
+        return tuple(
+            float(trial.params[one.parameter.name] if one.fixed is None else one.fixed)
+            for one in self._space.dimensions
+        )
+
+    def tell(self, metrics: Mapping[Params, Array]) -> None:
+        """Tell what the sets that `ask` gave came to; NaN of those that failed.
+
+        Parameters
+        ----------
+        metrics : mapping of set to float64 array, shape [len(METRICS)]
+        """
+        self._found.update(metrics)
+        # In the order in which they were asked for, whatever took how long.
+        known = [self._values(one) for one in self._proposed[-len(self._trials) :]]
+        for trial, (status, values) in zip(self._trials, known, strict=True):
+            if status == _FAILED:
+                self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                self._told.append([np.nan] * len(values))
+                continue
+            if status != _COMPLETE and self._adaptive.sampler not in _BLIND:
+                trial.set_constraint("may_win", 1.0)
+            self._told.append(values if status == _COMPLETE else self._worst.tolist())
+            self._study.tell(trial, self._told[-1])
+        self._batch += 1
+
+    def _values(self, params: Params) -> tuple[str, list[float]]:
+        """Give the status of a set (that of one that breaks constraints has no name), and its objectives."""
+        if params not in self._found:
+            return "", []
+        columns = {name: self._found[params][[METRICS.index(name)]] for name in self._choice.metrics}
+        (status,) = trial_status(self._choice.scores(columns), columns["trades"], self._choice)
+        values = self._choice.values(columns)[0]
+        if STATUSES[status] == _COMPLETE:
+            self._worst = np.minimum(self._worst, values)
+        return STATUSES[status], values.tolist()
+
+    def studied(self, known: Mapping[Params, Known]) -> Studied:
+        """Give what was evaluated, with why sets failed, which is known."""
+        width = len(self._space.names)
+        failed = [(row, known[params].failed) for row, params in enumerate(self._found)]
+        return Studied(
+            self.window,
+            np.array(list(self._found), dtype=np.float64).reshape(len(self._found), width),
+            np.array(list(self._found.values())).reshape(len(self._found), len(METRICS)),
+            np.array(self._proposed, dtype=np.float64).reshape(len(self._proposed), width),
+            np.array(self._told, dtype=np.float64).reshape(len(self._told), len(self._worst)),
+            failures=[replace(one, candidate=row) for row, one in failed if one is not None],
+        )
+
+
+class Studies:
+    """Studies of several windows, each of which goes on as soon as everything is known that it asked for.
+
+    An iteration gives the chunks that are to be evaluated, and None where there is none until others are done: what
+    `admf_ray._types.Executor.each` takes.
+
+    Parameters
+    ----------
+    studies : iterable of Study
+    size : int
+        Sets of a chunk, at most.
+    known : mapping of int to mapping of set to Known, optional
+        By window, sets that are told and not evaluated.
+
+    Attributes
+    ----------
+    finished : list of Studied
+        Grows as studies come to their end.
+    """
+
+    def __init__(
+        self, studies: Iterable[Study], size: int, known: Mapping[int, Mapping[Params, Known]] | None = None
+    ) -> None:
+        self.finished: list[Studied] = []
+        self._size = size
+        self._open = {study.window: study for study in studies}
+        self._known = {window: dict((known or {}).get(window, {})) for window in self._open}
+        self._asked: dict[int, list[Params]] = {}
+        self._ready: deque[Proposed] = deque()
+        for window in list(self._open):
+            self._go_on(window)
+
+    def __iter__(self) -> Iterator[Proposed | None]:
+        """Go through the chunks."""
+        while self._open:
+            yield self._ready.popleft() if self._ready else None
+
+    def take(self, done: ChunkDone) -> dict[Params, Known]:
+        """Take a chunk that was evaluated; give what is known of its sets."""
+        window, sets = done.chunk.window, done.chunk.sets
+        if done.failure is None:
+            found = {params: Known(metrics) for params, metrics in zip(sets, done.result.metrics, strict=True)}
+        else:
+            failed = Failed(0, window, done.failure, done.host, done.attempts)
+            found = {params: Known(np.full(len(METRICS), np.nan), failed) for params in sets}
+        self._known[window].update(found)
+        if all(params in self._known[window] for params in self._asked[window]):
+            self._tell(window)
+            self._go_on(window)
+        return found
+
+    def _go_on(self, window: int) -> None:
+        """Have a study propose until something is to be evaluated, or it has come to its end."""
+        known = self._known[window]
+        while asked := self._open[window].ask():
+            self._asked[window] = asked
+            if left := [params for params in asked if params not in known]:
+                parts = range(0, len(left), self._size)
+                self._ready += [Proposed(window, left[first : first + self._size]) for first in parts]
+                return
+            self._tell(window)
+        self.finished.append(self._open.pop(window).studied(known))
+
+    def _tell(self, window: int) -> None:
+        self._open[window].tell({params: self._known[window][params].metrics for params in self._asked[window]})
+
+
+def planned_study(window: int, bundle: Mapping[str, Any]) -> Study:
+    """Give the study of a window, before its first proposal.
 
     Parameters
     ----------
     window : int
     bundle : mapping
-        ``plugins``, ``composition`` (names), ``bars``, ``account`` (`AccountRules`), ``engine``, ``fit``, ``spans``,
-        ``choice``, and the ``adaptive`` part of the search.
+        See `admf_ray.optimize.search.Search.study_bundle`.
+    """
+    adaptive: Adaptive = bundle["adaptive"]
+    space = plan_space(Composition.named(bundle["composition"]), {}, adaptive.ranges, adaptive.constraints)
+    return Study(window, space, adaptive, bundle["choice"])
+
+
+def run_study(window: int, bundle: Mapping[str, Any]) -> Studied:
+    """Run the study of one window from its first trial to its last; what hosts call.
+
+    Parameters as of `planned_study`. A set that fails costs itself only, as long as it does not end the host.
     """
     activate(bundle["plugins"])
-    composition = Composition.named(bundle["composition"])
-    adaptive: Adaptive = bundle["adaptive"]
-    space = plan_space(composition, {}, adaptive.ranges, adaptive.constraints)
-    evaluated = _Evaluation(composition, space, window, bundle)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = _SAMPLERS[adaptive.sampler](seed_of(adaptive.seed, "study", window))
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for point in space.points(adaptive.points):
-        study.enqueue_trial(dict(zip(space.names, point.tolist(), strict=True)))
-    fruitless = 0
-    while len(evaluated) < adaptive.trials and fruitless < _FRUITLESS * adaptive.trials:
-        asked = [study.ask() for _ in range(min(adaptive.batch, adaptive.trials - len(evaluated)))]
-        before = len(evaluated)
-        # In the order in which they were asked for, whatever took how long.
-        for trial, score in zip(asked, evaluated.scores([_proposed(trial, space) for trial in asked]), strict=True):
-            if score is None:
-                trial.set_constraint("may_win", 1.0)
-            study.tell(trial, evaluated.worst if score is None else score)
-        fruitless += len(asked) - (len(evaluated) - before)
-    return Studied(window, *evaluated.tables(), hosting.live_containers())
-
-
-def _proposed(trial: optuna.Trial, space: Space) -> tuple[float, ...]:
-    """Have Optuna propose a parameter set."""
-    return tuple(_suggested(trial, one) for one in space.dimensions)
-
-
-def _suggested(trial: optuna.Trial, dimension: Dimension) -> float:
-    parameter: Parameter = dimension.parameter
-    span = dimension.span
-    if not isinstance(span, DrawnRange):
-        if dimension.fixed is not None:
-            return dimension.fixed
-        return float(trial.suggest_categorical(parameter.name, span.tolist()))
-    if parameter.kind == "int" and (span.step is None or span.step == int(span.step)):
-        step = 1 if span.step is None else int(span.step)
-        return float(trial.suggest_int(parameter.name, int(span.low), int(span.high), step=step, log=span.log))
-    return trial.suggest_float(parameter.name, span.low, span.high, step=span.step, log=span.log)
-
-
-class _Evaluation:
-    """Evaluates parameter sets over a window's train span, each once, and keeps what came out."""
-
-    def __init__(self, composition: Composition, space: Space, window: int, bundle: Mapping[str, Any]) -> None:
-        self._composition = composition
-        self._space = space
-        self._span: tuple[int, int] = bundle["spans"][window]
-        self._bundle = bundle
-        self._choice: Choice = bundle["choice"]
-        self._hub = Hub(bundle["bars"])
-        self._found: dict[tuple[float, ...], Array] = {}
-        self.worst = 0.0
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def scores(self, proposed: Sequence[tuple[float, ...]]) -> list[float | None]:
-        """Give the objective of each set, None of those that may not win."""
-        fresh = [one for one in dict.fromkeys(proposed) if one not in self._found]
-        if fresh:
-            params = np.array(fresh, dtype=np.float64).reshape(len(fresh), len(self._space.names))
-            allowed = self._space.obeying(params)
-            if allowed.any():
-                metrics = self._metrics(params[allowed])
-                sets = [one for one, holds in zip(fresh, allowed, strict=True) if holds]
-                self._found.update(zip(sets, metrics, strict=True))
-        return [self._score(one) for one in proposed]
-
-    def _score(self, params: tuple[float, ...]) -> float | None:
-        metrics = self._found.get(params)
-        if metrics is None:
-            return None
-        columns = {name: metrics[index : index + 1] for index, name in enumerate(METRICS)}
-        score = self._choice.scores(columns)
-        if trial_status(score, columns["trades"], self._choice)[0] != 0:
-            return None
-        self.worst = min(self.worst, float(score[0]))
-        return float(score[0])
-
-    def _metrics(self, params: Array) -> Array:
-        bundle = self._bundle
-        planned = plan_search(
-            bundle["bars"], self._composition, Candidates.listed(self._space.names, params), bundle["account"]
-        )
-        search: Search = replace(planned, engine=bundle["engine"], fit=bundle["fit"])
-        self._hub.subscribe(search.keys)
-        wanted = search.requests.wanted(search.candidates, 0, len(params))
-        run = hosting.run_chunk if bundle["engine"] == "event_driven" else sweep.run_chunk
-        found: Array = run(params, wanted, search.bundle(self._hub, [self._span], self._choice, ()))[:, 0]
-        return found
-
-    def tables(self) -> tuple[Array, Array]:
-        """Give all sets and their metrics, in the order in which they were evaluated."""
-        params = np.array(list(self._found), dtype=np.float64).reshape(len(self._found), len(self._space.names))
-        return params, np.array(list(self._found.values())).reshape(len(self._found), len(METRICS))
+    studies = Studies([planned_study(window, bundle)], bundle["adaptive"].batch)
+    with SerialExecutor() as executor:
+        for done in executor.each(EVALUATE, studies, {**bundle, "kept": {}}, parted):
+            studies.take(done)
+    (studied,) = studies.finished
+    return replace(studied, containers=hosting.live_containers())

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray._types import Fault
 from admf_ray.engine import hosting, sweep
-from admf_ray.optimize.objective import Choice, choose
+from admf_ray.optimize.objective import Choice, choose, front
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS
 
@@ -16,6 +17,7 @@ __all__ = [
     "BEST",
     "MOST_RECORDED",
     "RECORDS",
+    "Failed",
     "Leaders",
     "TrialChunk",
     "failed_trials",
@@ -42,13 +44,13 @@ def recording(record: str, trials: int) -> str:
 
 def recorded_metrics(record: str, choice: Choice) -> tuple[str, ...]:
     """Give the metrics that are recorded of all trials, in their order."""
-    always = {*choice.formula.names, "sharpe", "trades"}
+    always = {*choice.metrics, "sharpe"}
     return tuple(name for name in METRICS if record == "all" or name in always)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaders:
-    """The best trials of one window that could win.
+    """The best trials of one window that could win, and where there are several objectives their Pareto front.
 
     Attributes
     ----------
@@ -62,8 +64,10 @@ class Leaders:
 
     @classmethod
     def of(cls, candidates: npt.NDArray[np.int64], metrics: npt.NDArray[np.float64], choice: Choice) -> "Leaders":
-        """Give the best `BEST` of trials in the order of their candidates."""
+        """Give the best `BEST` of trials in the order of their candidates, and their front."""
         best = choose(metrics, choice, BEST)
+        if choice.objectives:
+            best = np.union1d(best, front(metrics, choice))
         return cls(candidates[best], metrics[best])
 
     @classmethod
@@ -82,12 +86,45 @@ class Leaders:
         low, high = np.searchsorted(self.candidates, [first, stop])
         return Leaders(self.candidates[low:high], self.metrics[low:high])
 
+    def front(self, choice: Choice) -> "Leaders":
+        """Give the Pareto front of the window; see `admf_ray.optimize.objective.front`."""
+        best = front(self.metrics, choice)
+        return Leaders(self.candidates[best], self.metrics[best])
+
     def winner(self, choice: Choice) -> tuple[int, dict[str, float]] | None:
-        """Give the winner and its metrics, None where no candidate may win; see `choose`."""
-        best = choose(self.metrics, choice)
+        """Give the winner and its metrics, None where no candidate may win; see `choose`.
+
+        Of several objectives it is one of the front.
+        """
+        among = self.front(choice) if choice.objectives else self
+        best = choose(among.metrics, choice)
         if not len(best):
             return None
-        return int(self.candidates[best[0]]), dict(zip(METRICS, self.metrics[best[0]].tolist(), strict=True))
+        return int(among.candidates[best[0]]), dict(zip(METRICS, among.metrics[best[0]].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A candidate that failed.
+
+    Attributes
+    ----------
+    candidate : int
+        In what a study keeps: the row of its set.
+    window : int or None
+        None: it runs over all windows at once, and fails in all of them.
+    fault : Fault
+    host : str
+        Who computed it last.
+    attempts : int
+        How often it was begun.
+    """
+
+    candidate: int
+    window: int | None
+    fault: Fault
+    host: str
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ __all__ = [
     "figure_number",
     "figure_text",
     "fitted_text",
+    "fronts_text",
     "holdout_text",
     "options_text",
     "parameters_text",
@@ -215,6 +216,25 @@ def composition_lines(record: Mapping[str, Any]) -> list[str]:
 def fitted_text(classifier: str) -> str:
     """Say what the fitted numbers of a registered classifier are."""
     return _FITTED.get(classifier, "In the order in which its fit gives them.")
+
+
+def fronts_text(summary: Mapping[str, Any]) -> str:
+    """Say how large Pareto fronts are, and how winners are chosen out of them.
+
+    Examples
+    --------
+    >>> fronts_text({"objective": "sharpe", "front": {"objectives": ["sharpe", "max_drawdown"], "sizes": [3, 7]}})
+    'Pareto fronts of sharpe and max_drawdown: 3 to 7 sets; the one that is chosen is the best by sharpe.'
+    """
+    *others, last = summary["front"]["objectives"]
+    sizes = summary["front"]["sizes"]
+    few, many = min(sizes), max(sizes)
+    shown = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+    name = "Pareto front" if len(sizes) == 1 else "Pareto fronts"
+    return (
+        f"{name} of {', '.join(others)} and {last}: {shown} sets; the one that is chosen is the best by "
+        f"{summary['objective']}."
+    )
 
 
 def certified_text(certified: int, what: str = "winners") -> str:

@@ -66,7 +66,7 @@ class ProgressView:
         rate = self._done / max(now - self._began, 1e-9)
         if self._task is not None:
             self._bar.update(self._task, advance=sets, rate=f"{rate:,.0f} sets/s")
-        if self._done == total or now - self._said > _LINE_EVERY:
+        if self._done and (self._done == total or now - self._said > _LINE_EVERY):
             self._said = now
             left = (total - self._done) / rate
             log_record(
@@ -82,8 +82,10 @@ class ProgressView:
         if self._failed > _FAILURES:
             return
         said = (str(record["message"]).strip() or "it says nothing").splitlines()[0]
-        which = f"{record['candidate']} ({parameters_text(record['parameters'])})"
-        self._console.print(f"failed: candidate {which}: {record['error']}: {said}", highlight=False, markup=False)
+        # In a study candidates have no numbers before all are done.
+        name = f"candidate {record['candidate']}" if "candidate" in record else f"window {record['window']}"
+        which = f"{name} ({parameters_text(record['parameters'])})"
+        self._console.print(f"failed: {which}: {record['error']}: {said}", highlight=False, markup=False)
         if self._failed == _FAILURES:
             self._console.print("failures that follow are not shown", highlight=False)
 

@@ -22,6 +22,7 @@ from admf_ray.report.definitions import (
     composition_lines,
     day_text,
     figure_text,
+    fronts_text,
     holdout_text,
     parameters_text,
     reused_text,
@@ -296,6 +297,8 @@ def _figures(shown: Mapping[str, Mapping[str, float]]) -> Table:
 
 def _print_work(console: Console, result: RunResult) -> None:
     summary = result.summary
+    if "front" in summary:
+        console.print(fronts_text(summary), highlight=False)
     for warning in summary["warnings"]:
         console.print(f"warning: {warning}", highlight=False)
     for cause in summary["causes"]:

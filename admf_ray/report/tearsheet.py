@@ -8,6 +8,7 @@ import numpy.typing as npt
 from admf_ray.report.books_page import books_page
 from admf_ray.report.container_boxes import container_boxes
 from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
+from admf_ray.report.front_chart import front_sections
 from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.regime_sections import banded, regime_sections
@@ -70,6 +71,7 @@ def run_page(performance: Performance) -> str:
         sections += regime_sections(performance)
     if "windows" in result.tables:
         sections += window_sections(result)
+    sections += front_sections(performance)
     if performance.surface is not None:
         chart, series["surface"] = surface_chart(performance.surface, result)
         sections.append(chart)

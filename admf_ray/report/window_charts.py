@@ -10,14 +10,14 @@ from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.surface import Surface
 
-__all__ = ["WINDOW_FIGURES", "surface_chart", "window_sections"]
+__all__ = ["WINDOW_FIGURES", "surface_chart", "window_labels", "window_sections"]
 
 _SURFACE_DIGITS = 4
 WINDOW_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades")
 _COLOURS = {"train": "#f0b27a", "test": "#2e86c1"}
 
 
-def _window_labels(result: RunResult) -> list[str]:
+def window_labels(result: RunResult) -> list[str]:
     """Name each window by its number and the day at which its test begins."""
     if "windows" not in result.tables:
         return ["whole span"]
@@ -27,7 +27,7 @@ def _window_labels(result: RunResult) -> list[str]:
 def window_sections(result: RunResult) -> list[Chart | Table]:
     """Give table and charts of the windows."""
     windows, objective = result.windows, shown_metric(result.summary["objective"])
-    labels, label = _window_labels(result), FIGURES[objective].label
+    labels, label = window_labels(result), FIGURES[objective].label
     train, test = (plain_numbers(windows[f"{part}_{objective}"].fill_null(float("nan"))) for part in ("train", "test"))
     strategy = result.summary["strategy"]
     parts = [
@@ -124,7 +124,7 @@ def _windows_table(windows: pl.DataFrame) -> Table:
 
 def surface_chart(surface: Surface, result: RunResult) -> tuple[Chart, dict[str, Any]]:
     """Give the chart of the train surface, and what the page's script draws it from."""
-    windows, label = _window_labels(result), FIGURES[shown_metric(result.summary["objective"])].label
+    windows, label = window_labels(result), FIGURES[shown_metric(result.summary["objective"])].label
     chart = Chart(
         "surface",
         "Train surface",

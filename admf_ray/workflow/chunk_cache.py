@@ -19,7 +19,7 @@ from admf_ray.errors import first_line
 from admf_ray.files import write_text
 from admf_ray.fingerprint import fingerprint_file, fingerprint_value, kernel_cache_directory
 from admf_ray.logs import LOGGER
-from admf_ray.optimize import Choice, Search
+from admf_ray.optimize import Adaptive, Choice, Search
 from admf_ray.workflow.lock import exclusive
 from admf_ray.workflow.manifest import made_by
 
@@ -27,11 +27,11 @@ __all__ = ["ChunkCache", "study_keys", "sweep_key"]
 
 _DIGESTS = "digests.json"
 _PARTIAL = ".partial-"
-_DERIVED = {"requests", "account_keys", "plan"}
-"""Fields of a search that follow from its others."""
-
-_OF_PLACE = {"isolated", "engine", "streams"}
-"""Fields of a search that never enter a result."""
+_LEFT_OUT: dict[type, set[str]] = {
+    Search: {"requests", "account_keys", "plan", "isolated", "engine", "streams"},
+    Adaptive: {"storage"},
+}
+"""Fields that follow from others, or never enter a result."""
 
 
 def sweep_key(search: Search, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]) -> str:
@@ -69,8 +69,8 @@ def _plain(value: Any, left_out: Iterable[str] = ()) -> Any:
         case list() | tuple():
             found = [_plain(item) for item in value]
         case _ if is_dataclass(value):
-            of_search = {*_DERIVED, *_OF_PLACE} if isinstance(value, Search) else ()
-            names = [one.name for one in fields(value) if one.name not in (*left_out, *of_search)]
+            known = {*left_out, *_LEFT_OUT.get(type(value), ())}
+            names = [one.name for one in fields(value) if one.name not in known]
             found = {name: _plain(getattr(value, name)) for name in names}
         case _:
             raise TypeError(f"{type(value).__name__} in a search cannot be hashed")

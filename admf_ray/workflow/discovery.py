@@ -15,6 +15,7 @@ from admf_ray.data import Separation, Window
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import (
     Choice,
+    Leaders,
     Search,
     WindowOutcome,
     certify,
@@ -31,6 +32,7 @@ from admf_ray.workflow.frames import (
     account_frames,
     boundary,
     equity_frame,
+    front_frame,
     windows_frame,
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
@@ -75,8 +77,8 @@ def run_walk_forward(
     Returns
     -------
     PhaseResult
-        Tables candidates, trials, windows, equity, fills, trades, timings, and failures where there are any; a variant
-        for each winner.
+        Tables candidates, trials, windows, equity, fills, trades, timings, front where there are several objectives,
+        and failures where there are any; a variant for each winner.
     """
     separation = Separation.prove(windows, search.bars)
     known = 0 if earlier is None else earlier.windows
@@ -104,11 +106,13 @@ def run_walk_forward(
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
     trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)))
     found.forget()
+    fronts, sizes = _fronts(leaders, choice)
     frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
         "equity": equity_frame(search.bars, stitched),
         **account_frames(search.bars, search.composition.member_names, tested),
         **regime_frames(search, hub, judged),
+        **fronts,
         **found.frames,
     }
     if earlier is not None:
@@ -121,6 +125,7 @@ def run_walk_forward(
         "benchmark": stitched.benchmark_metrics,
         "relative": relative_to(search, stitched.equity, stitched.benchmark),
         **_survival(frames["windows"]),
+        **sizes,
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
         "certified": certified,
@@ -166,8 +171,8 @@ def run_sweep(
     Returns
     -------
     PhaseResult
-        Tables candidates, trials, timings, and failures where there are any; the best candidate (in sample) as a
-        variant.
+        Tables candidates, trials, timings, front and failures as in `run_walk_forward`; the best candidate (in sample)
+        as a variant.
     """
     recorded = recorded_metrics(record, choice)
     found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks", cache)
@@ -193,8 +198,19 @@ def run_sweep(
     trials = trials_table(folder / "trials.parquet", found.trials(0))
     found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
-    tables = Tables(found.frames, stored)
+    fronts, sizes = _fronts(found.leaders, choice)
+    summary |= sizes
+    tables = Tables({**fronts, **found.frames}, stored)
     return PhaseResult(PHASE, tables, summary, variants)
+
+
+def _fronts(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+    """Give the table of Pareto fronts and what the summary says of them; nothing where there is one objective."""
+    if not choice.objectives:
+        return {}, {}
+    table = front_frame(leaders, choice)
+    sizes = np.bincount(table["window"].to_numpy(), minlength=len(leaders)).tolist()
+    return {"front": table}, {"front": {"objectives": list(choice.objectives), "sizes": sizes}}
 
 
 def span_variant(

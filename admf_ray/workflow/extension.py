@@ -68,7 +68,7 @@ class Earlier:
         """
         for name, columns in (("windows", _COMPARED), ("equity", ("time", "window", "equity", "position"))):
             self._check(name, tables[name].select(columns), self.tables[name].select(columns))
-        for name in sorted(tables.keys() & {"fills", "trades", "positions"}):
+        for name in sorted(tables.keys() & {"front", "fills", "trades", "positions"}):
             self._check(name, tables[name], self.tables[name])
         windows = pl.concat([self.tables["windows"], tables["windows"][self.windows :]])
         failed = [one["failures"] for one in (self.tables, tables) if "failures" in one]
@@ -127,8 +127,8 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
         )
     old = pl.col("window") < kept
     trials = run.tables.stored["trials"]
-    leaders = [_leaders(trials, window) for window in range(kept)]
-    names = ("windows", "equity", "fills", "trades", "positions")
+    leaders = [_leaders(run, window) for window in range(kept)]
+    names = ("windows", "front", "equity", "fills", "trades", "positions")
     tables = {name: run.tables[name].filter(old) for name in names if name in run.tables}
     if "failures" in run.tables:
         tables["failures"] = run.failures
@@ -139,8 +139,14 @@ def _selected(part: pl.Expr, columns: Sequence[str], trials: pl.LazyFrame) -> pl
     return trials.filter(part).select(columns)
 
 
-def _leaders(trials: StoredTable, window: int) -> Leaders:
-    best = best_trials(trials, BEST, window).sort("candidate")
+def _leaders(run: RunResult, window: int) -> Leaders:
+    trials = run.tables.stored["trials"]
+    best = best_trials(trials, BEST, window)
+    if "front" in run.tables:
+        among = pl.col("candidate").is_in(run.front.filter(window=window)["candidate"].implode())
+        on_front = trials.collect(lambda rows: rows.filter(pl.col("window") == window, among))
+        best = pl.concat([best, on_front]).unique("candidate")
+    best = best.sort("candidate")
     return Leaders(best["candidate"].to_numpy().astype(np.int64), best.select(METRICS).to_numpy())
 
 

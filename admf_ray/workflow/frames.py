@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from admf_ray._types import ChunkDone
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import Candidates, Stitched, WindowOutcome
+from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.portfolio.trades import TRADE
 
@@ -21,6 +20,7 @@ __all__ = [
     "boundary",
     "equity_frame",
     "failures_frame",
+    "front_frame",
     "segment_equity_frame",
     "windows_frame",
 ]
@@ -61,23 +61,40 @@ def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowO
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
 
 
-def failures_frame(failures: Sequence[ChunkDone]) -> pl.DataFrame:
+def front_frame(leaders: Sequence[Leaders], choice: Choice) -> pl.DataFrame:
+    """Give one row a candidate of the Pareto front of each window: its number and what it has of every objective."""
+    parts = []
+    for window, one in enumerate(leaders):
+        own = one.front(choice)
+        values = choice.values({name: own.metrics[:, METRICS.index(name)] for name in choice.metrics})
+        parts.append(
+            pl.DataFrame(
+                {
+                    "window": np.full(len(values), window, dtype=np.int16),
+                    "candidate": own.candidates.astype(np.int32),
+                    **dict(zip(choice.objectives, values.T.copy(), strict=True)),
+                }
+            )
+        )
+    return pl.concat(parts)
+
+
+def failures_frame(failures: Sequence[Failed]) -> pl.DataFrame:
     """Give one row a candidate that failed: why, who computed it last, and how often it was begun.
 
-    The window is null: a candidate runs over all windows at once, and fails in all of them.
+    The window is null where a candidate runs over all windows at once, and fails in all of them.
     """
     rows = [
         {
-            "candidate": done.chunk[0],
-            "window": None,
-            "error": done.failure.error,
-            "message": done.failure.message,
-            "traceback": done.failure.traceback,
-            "host": done.host,
-            "attempts": done.attempts,
+            "candidate": one.candidate,
+            "window": one.window,
+            "error": one.fault.error,
+            "message": one.fault.message,
+            "traceback": one.fault.traceback,
+            "host": one.host,
+            "attempts": one.attempts,
         }
-        for done in failures
-        if done.failure is not None
+        for one in failures
     ]
     types = {"candidate": pl.Int32, "window": pl.Int16, "attempts": pl.Int32}
     return pl.DataFrame(rows, schema_overrides=types).sort("candidate")

@@ -202,7 +202,9 @@ class Ledger:
 def _lines(file: IO[bytes]) -> list[dict[str, Any]]:
     """Give the lines of a ledger; a torn last one is cut off, others that cannot be read are told of."""
     found = []
-    for number, text in enumerate(cut_torn_line(file).splitlines(), start=1):
+    cut_torn_line(Path(file.name))
+    file.seek(0)
+    for number, text in enumerate(file.read().splitlines(), start=1):
         try:
             line = json.loads(text)
             _key(line)

@@ -17,6 +17,7 @@ from admf_ray.statistics import (
     volatility_matched,
 )
 from admf_ray.workflow.attribution import Band, member_shares, regime_bands
+from admf_ray.workflow.fronts import DrawnFront, drawn_fronts
 from admf_ray.workflow.results import RunResult, read_json, read_text
 from admf_ray.workflow.surface import Surface, best_cells
 
@@ -95,6 +96,8 @@ class Performance:
         What `admf_ray.containers.describe` gave of the containers of the run; None where it had none.
     surface : Surface or None
         None where nothing was searched.
+    fronts : list of DrawnFront
+        One for each window; empty where there was one objective.
     """
 
     result: RunResult
@@ -107,6 +110,7 @@ class Performance:
     members: pl.DataFrame
     containers: dict[str, Any] | None
     surface: Surface | None
+    fronts: list[DrawnFront]
 
 
 def performance(result: RunResult) -> Performance:
@@ -135,6 +139,7 @@ def performance(result: RunResult) -> Performance:
         member_shares(result),
         read_json(containers) if containers.is_file() else None,
         best_cells(result) if "trials" in result.tables else None,
+        drawn_fronts(result),
     )
 
 

@@ -17,7 +17,7 @@ from admf_ray.workflow.stored import StoredTable, Tables, read_file
 __all__ = ["FINGERPRINTED", "RunResult", "best_trials", "fingerprint_frame", "load_run", "read_json", "read_text"]
 
 FINGERPRINTED = (
-    *("candidates", "trials", "windows", "equity", "positions", "fills", "trades"),
+    *("candidates", "trials", "windows", "front", "equity", "positions", "fills", "trades"),
     *("books", "regimes", "switches"),
 )
 """Tables that must be equal whoever computed them."""
@@ -39,8 +39,8 @@ class RunResult:
     summary : dict
         Headline figures; see ``summary.json``.
     tables : mapping of str to polars.DataFrame
-        candidates, trials, windows, equity, fills, trades, timings, failures: those that the experiment makes. Each is
-        an attribute, too; candidates and trials are read from their files whenever they are asked for.
+        candidates, trials, windows, front, equity, fills, trades, timings, failures: those that the experiment makes.
+        Each is an attribute, too; candidates and trials are read from their files whenever they are asked for.
     directory : Path or None
         Where the run is kept.
     """

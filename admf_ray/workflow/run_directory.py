@@ -71,8 +71,7 @@ class RunDirectory:
         """
         if self._is_resumed:
             self._lock.acquire()
-            with (self.path / "progress.jsonl").open("a+b") as file:
-                cut_torn_line(file)
+            cut_torn_line(self.path / "progress.jsonl")
         else:
             self._make_directory()
             self._lock = RunLock(self.path / "lock")

@@ -1,6 +1,5 @@
 """Searching windows: one sweep of the same candidates over all of them, or an adaptive study for each."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,28 +11,18 @@ import pyarrow as pa
 
 from admf_ray._types import ChunkDone, Executor, Fault, Observer
 from admf_ray.errors import ChunkError
-from admf_ray.files import write_text
 from admf_ray.indicators import Hub
-from admf_ray.optimize import Candidates, Choice, Leaders, Search, Studied, plan_search, sweep_spans
+from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Search, plan_search, sweep_spans
 from admf_ray.portfolio.metrics import METRICS
-from admf_ray.workflow.chunk_cache import ChunkCache, study_keys, sweep_key
+from admf_ray.workflow.chunk_cache import ChunkCache, sweep_key
 from admf_ray.workflow.frames import failures_frame
-from admf_ray.workflow.results import read_json
-from admf_ray.workflow.trials import StudyFiles, TrialFiles, trial_rows
+from admf_ray.workflow.reusing import Reused, reused_chunks
+from admf_ray.workflow.studying import Studying
+from admf_ray.workflow.trials import TrialFiles, trial_rows
 
 __all__ = ["PHASE", "Searched", "search_windows"]
 
 PHASE = "discovery"
-_REUSED = "reused.json"
-_TRADES = METRICS.index("trades")
-
-
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """Chunks that were taken from the cache, and the trials in them; a study is a chunk."""
-
-    chunks: int = 0
-    trials: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +121,7 @@ def _sweep_windows(
     reused, key = Reused(), ""
     if files is not None and cache is not None:
         key = sweep_key(search, spans, choice, recorded)
-        reused = _reused_chunks(cache, key, files, len(spans))
+        reused = reused_chunks(cache, key, files, len(spans))
     rows: list[dict[str, Any]] = []
     failures: list[ChunkDone] = []
     ranges = [(0, total)] if files is None else files.missing(total)
@@ -152,10 +141,12 @@ def _sweep_windows(
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
-    if failures and len(failures) == total:
-        first_failed = min(failures, key=lambda done: done.chunk)
-        assert first_failed.failure is not None
-        raise ChunkError(f"all {total:,} candidates failed, the first one so:\n{first_failed.failure.traceback}")
+    failed = [
+        Failed(done.chunk[0], None, done.failure, done.host, done.attempts)
+        for done in failures
+        if done.failure is not None
+    ]
+    _check_some(failed, total)
     if files is not None:
         if cache is not None and len(rows) > len(failures):
             cache.keep(files.folder, {key: files.sound()})
@@ -169,7 +160,7 @@ def _sweep_windows(
         simulated=total * len(spans),
         bars_swept=left * sum(stop - start for start, stop in spans),
         reused=reused,
-        frames={"timings": _timings(rows)} | ({"failures": failures_frame(failures)} if failures else {}),
+        frames={"timings": _timings(rows)} | ({"failures": failures_frame(failed)} if failed else {}),
         trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
         forget=lambda: None if files is None else files.remove(),
     )
@@ -186,40 +177,16 @@ def _study_windows(
     cache: ChunkCache | None,
 ) -> Searched:
     """Run the study of each span; candidates are numbered in the order of spans, then of proposals."""
-    files = None if folder is None else StudyFiles(folder)
-    reused, keys = Reused(), list[str]()
-    if files is not None and cache is not None:
-        keys = study_keys(search, spans, choice)
-        reused = _reused_studies(cache, keys, files)
-    studies = {} if files is None else files.studies()
-    rows: list[dict[str, Any]] = []
-    shared = executor.share(search.study_bundle(spans, choice))
-    if studies:
-        kept = search.sets * len(studies) // len(spans)
-        observe("KEPT", {"sets": kept, "of": search.sets, "reused": asdict(reused)})
-    waiting = [window for window in range(len(spans)) if window not in studies]
-    for done in executor.each("admf_ray.optimize.study:run_study", waiting, shared):
-        studied: Studied = done.result
-        studies[done.chunk] = studied
-        if files is not None:
-            files.add(studied)
-        timed = {
-            "chunk": done.chunk,
-            "first": 0,
-            "last": len(studied.params),
-            "host": done.host,
-            "seconds": done.seconds,
-        }
-        rows.append(timed)
-        # Progress counts sets of one window: each study is its share of them.
-        share = (search.sets * len(rows)) // len(spans) - (search.sets * (len(rows) - 1)) // len(spans)
-        observe("CHUNK", {**timed, "sets": share, "of": search.sets})
-        _tell_containers(observe, done.host, studied.containers)
-    if files is not None and cache is not None:
-        whole = (window for window in waiting if not np.isnan(studies[window].metrics[:, _TRADES]).any())
-        cache.keep(files.folder, {keys[window]: [files.name(window)] for window in whole})
-    ordered = [studies[window] for window in range(len(spans))]
+    studying = Studying(search, spans, choice, executor, observe, folder, cache)
+    studying.run()
+    ordered = [studying.studies[window] for window in range(len(spans))]
     firsts = np.cumsum([0, *(len(one.params) for one in ordered)]).tolist()
+    failures = [
+        replace(failed, candidate=first + failed.candidate)
+        for first, one in zip(firsts, ordered, strict=False)
+        for failed in one.failures
+    ]
+    _check_some(failures, firsts[-1])
     tried = Candidates.listed(search.candidates.names, np.concatenate([one.params for one in ordered]))
     planned = plan_search(search.bars, search.composition, tried, search.rules)
     every = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit)
@@ -238,45 +205,19 @@ def _study_windows(
         hub=every.hub(executor),
         leaders=leaders,
         simulated=len(tried),
-        bars_swept=sum(len(studies[window].params) * (spans[window][1] - spans[window][0]) for window in waiting),
-        reused=reused,
-        frames={"timings": _timings(rows)},
+        bars_swept=studying.bars_swept,
+        reused=studying.reused,
+        frames={"timings": _timings(studying.timings)} | ({"failures": failures_frame(failures)} if failures else {}),
         trials=trials,
-        forget=lambda: None if files is None else files.remove(),
+        forget=studying.forget,
     )
 
 
-def _reused_chunks(cache: ChunkCache, key: str, files: TrialFiles, spans: int) -> Reused:
-    """Take chunks out of the cache, unless an earlier attempt has left some: theirs would lie across each other."""
-    if known := _known_reused(files.folder):
-        return known
-    if files.done():
-        return Reused()
-    files.take(cache, key)
-    done = files.done()
-    return _told_reused(files.folder, Reused(len(done), spans * sum(stop - first for first, stop in done)))
-
-
-def _reused_studies(cache: ChunkCache, keys: Sequence[str], files: StudyFiles) -> Reused:
-    """Take the studies out of the cache that an earlier attempt has not left."""
-    if known := _known_reused(files.folder):
-        return known
-    there = files.studies().keys()
-    taken = {window for window, key in enumerate(keys) if window not in there and cache.take(key, files.folder)}
-    trials = [len(studied.params) for window, studied in files.studies().items() if window in taken]
-    return _told_reused(files.folder, Reused(len(trials), sum(trials)))
-
-
-def _known_reused(folder: Path) -> Reused | None:
-    """Give what an earlier attempt had taken out of the cache."""
-    return Reused(**read_json(folder / _REUSED)) if (folder / _REUSED).is_file() else None
-
-
-def _told_reused(folder: Path, reused: Reused) -> Reused:
-    """Write down, for whoever goes on with the run, what was taken out of the cache."""
-    if reused.chunks:
-        write_text(folder / _REUSED, json.dumps(asdict(reused)))
-    return reused
+def _check_some(failures: Sequence[Failed], candidates: int) -> None:
+    """Refuse a search in which every candidate failed."""
+    if failures and len(failures) == candidates:
+        first = min(failures, key=lambda failed: failed.candidate)
+        raise ChunkError(f"all {candidates:,} candidates failed, the first one so:\n{first.fault.traceback}")
 
 
 def _tell_containers(observe: Observer, host: str, containers: Sequence[dict[str, Any]]) -> None:

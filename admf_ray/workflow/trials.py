@@ -1,18 +1,33 @@
 """Trials in files: a chunk each as they finish, and one table in the end."""
 
+import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from admf_ray._types import Fault
 from admf_ray.errors import ReproductionError
-from admf_ray.files import write_whole
-from admf_ray.optimize import STATUSES, Candidates, Choice, Leaders, Studied, TrialChunk, trial_status
+from admf_ray.files import cut_torn_line, write_whole
+from admf_ray.optimize import (
+    STATUSES,
+    Candidates,
+    Choice,
+    Failed,
+    Known,
+    Leaders,
+    Params,
+    Studied,
+    TrialChunk,
+    trial_status,
+)
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.stored import StoredTable, parquet_writer
@@ -22,6 +37,7 @@ __all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "trial_rows",
 ROWS = 1_000_000
 """Of a table that are held at a time, about."""
 
+_ARRAYS = ("params", "metrics", "proposed", "told")
 _NUMBERS = [("window", pa.int16()), ("candidate", pa.int32())]
 _ALL = [(name, pa.float64()) for name in METRICS]
 _METRICS = pa.schema([*_NUMBERS, *_ALL])
@@ -219,7 +235,7 @@ class TrialFiles:
 
 @dataclass(frozen=True, slots=True)
 class StudyFiles:
-    """Studies that are done, in a file each by window.
+    """Studies that are done, in a file each by window, and the sets of those that are not, a line each.
 
     Attributes
     ----------
@@ -231,7 +247,9 @@ class StudyFiles:
     def add(self, studied: Studied) -> None:
         """Write a study."""
         path = self.folder / self.name(studied.window)
-        write_whole(path, lambda stream: np.savez(stream, params=studied.params, metrics=studied.metrics))
+        arrays = {name: getattr(studied, name) for name in _ARRAYS}
+        failures = json.dumps([_plain_failure(one) for one in studied.failures])
+        write_whole(path, lambda stream: np.savez(stream, **arrays, failures=np.array(failures)))
 
     @staticmethod
     def name(window: int) -> Path:
@@ -244,12 +262,61 @@ class StudyFiles:
         for path in sorted(self.folder.glob("study-*.npz")):
             window = int(path.stem.partition("-")[2])
             with np.load(path) as arrays:
-                found[window] = Studied(window, arrays["params"], arrays["metrics"], [])
+                failures = [_failure(one) for one in json.loads(str(arrays["failures"]))]
+                found[window] = Studied(window, **{name: arrays[name] for name in _ARRAYS}, failures=failures)
+        return found
+
+    @property
+    def _sets(self) -> Path:
+        return self.folder / "evaluated.jsonl"
+
+    def keep(self, window: int, found: Mapping[Params, Known]) -> None:
+        """Add sets that were evaluated for a study which is not done yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [
+            json.dumps(
+                {
+                    "window": window,
+                    "params": params,
+                    "metrics": None if known.failed else known.metrics.tolist(),
+                    "failed": _plain_failure(known.failed) if known.failed else None,
+                }
+            )
+            for params, known in found.items()
+        ]
+        with self._sets.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def kept(self) -> dict[int, dict[Params, Known]]:
+        """Read the sets that were evaluated, by window."""
+        found: dict[int, dict[Params, Known]] = {}
+        cut_torn_line(self._sets)
+        for line in self._sets.read_text(encoding="utf-8").splitlines() if self._sets.exists() else ():
+            one = json.loads(line)
+            failed = None if one["failed"] is None else _failure(one["failed"])
+            metrics = np.full(len(METRICS), np.nan) if failed else np.array(one["metrics"], dtype=np.float64)
+            found.setdefault(one["window"], {})[tuple(one["params"])] = Known(metrics, failed)
         return found
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _plain_failure(failed: Failed) -> dict[str, Any]:
+    return {
+        "candidate": failed.candidate,
+        "window": failed.window,
+        "fault": {name: getattr(failed.fault, name) for name in ("kind", "error", "message", "traceback")},
+        "host": failed.host,
+        "attempts": failed.attempts,
+    }
+
+
+def _failure(plain: Mapping[str, Any]) -> Failed:
+    return Failed(**{**plain, "fault": Fault(**plain["fault"])})
 
 
 def _leading_rows(window: int, leaders: Leaders) -> pa.Table:

@@ -57,11 +57,22 @@ def test_an_existing_cluster_gives_the_same(tmp_path: Path, expected: dict[str, 
     assert fingerprints(tmp_path, existing) == expected
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "nsga2", "cmaes"])
 def test_every_sampler_has_one_fingerprint(tmp_path: Path, existing: list[str], sampler: str) -> None:
     options = [f"search={sampler}", "search.trials=10", "windows.test=4y", "report=none"]
     serial, hosts = (fingerprints(tmp_path, [*options, *place]) for place in (EXECUTORS[0], existing))
     assert serial == hosts
+
+
+def test_studies_have_one_fingerprint_compiled_or_in_containers_spread_over_hosts(
+    tmp_path: Path, existing: list[str]
+) -> None:
+    options = ["search=nsga2", "search.trials=8", "search.batch=4", "windows.test=8y", "report=none"]
+    options += ["search.objectives=[sharpe,max_drawdown]"]
+    runs = [[*EXECUTORS[0]], [*existing], [*existing, "engine=event_driven"]]
+    one, *others = (fingerprints(tmp_path, [*options, *run]) for run in runs)
+    assert "front" in one
+    assert others == [one, one]
 
 
 def test_where_there_is_no_cluster_the_address_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

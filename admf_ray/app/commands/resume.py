@@ -49,7 +49,10 @@ def run(settings: Settings, console: Console) -> int:
         )
     for change in changed:
         LOGGER.warning("forced: %s", change)
-    went_on = parse_settings({**(chosen if settings.force else config), **anew, "resumed": path})
+    values = {**(chosen if settings.force else config), **anew, "resumed": path}
+    # Of a password only its user knows more than that there was one.
+    values["search"] = {**values["search"], "storage": settings.search.storage}
+    went_on = parse_settings(values)
     if changed:
         with (path / "forced.txt").open("a", encoding="utf-8") as file:
             file.writelines(f"{change}\n" for change in changed)

@@ -20,6 +20,17 @@ def walked(sp500):
     return admf_ray.walk_forward(sp500, "sma_cross", SPACE)
 
 
+def test_chunks_that_are_no_whole_set_yet_are_told_of_once_they_are(monkeypatch) -> None:
+    monkeypatch.setattr("admf_ray.report.progress._LINE_EVERY", 0.0)
+    console = Console(file=io.StringIO(), width=130)
+    with ProgressView(console) as progress:
+        progress("PHASE", {"phase": "discovery", "sets": 2, "spans": 2, "workers": 1})
+        for share in (0, 1, 0, 1):
+            progress("CHUNK", {"sets": share, "of": 2})
+    said = [line.split()[1] for line in console.file.getvalue().splitlines() if line.startswith("sweep")]
+    assert said == ["1/2", "1/2", "2/2"]
+
+
 def test_a_walk_forward_shows_windows_benchmark_and_what_survived(walked) -> None:
     text = printed(print_walk_forward, walked)
     for window in walked.windows.iter_rows(named=True):

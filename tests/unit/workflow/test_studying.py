@@ -1,0 +1,105 @@
+"""Studies that were stopped: what was evaluated is told again and not evaluated, and the trials are the same."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import polars as pl
+import pyarrow as pa
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from admf_ray.cluster import SerialExecutor
+from admf_ray.engine.spec import AccountRules
+from admf_ray.optimize import JOURNAL, Adaptive, Candidates, Choice, DrawnRange, Search, plan_search
+from admf_ray.portfolio.metrics import METRICS
+from admf_ray.strategies import STRATEGIES
+from admf_ray.workflow.searching import Searched, search_windows
+from tests.series import daily_bars
+
+CROSS = STRATEGIES["sma_cross"]
+SPANS = [(0, 150), (100, 250)]
+
+
+@pytest.fixture(scope="module")
+def search() -> Search:
+    bars = daily_bars(100.0 * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0, 0.01, 300))))
+    ranges = {"fast": DrawnRange(2, 20), "slow": DrawnRange(10, 50)}
+    planned = plan_search(bars, CROSS, Candidates.single({"fast": 3.0, "slow": 30.0}), AccountRules())
+    return replace(planned, engine="event_driven", adaptive=Adaptive("tpe", 16, 4, 3, ranges, storage=JOURNAL))
+
+
+class Stop(Exception):  # noqa: N818  (it stands for a kill)
+    pass
+
+
+def searched(search: Search, run: Path, most: int = 10**6) -> tuple[Searched, int]:
+    """Search until so many chunks are done; give what was found, and how many sets were evaluated."""
+    evaluated = 0
+
+    def observe(kind: str, record: Any) -> None:
+        nonlocal evaluated
+        if kind == "CHUNK":
+            evaluated += record["last"] - record["first"]
+            if evaluated > most:
+                raise Stop
+
+    with SerialExecutor() as executor:
+        folder = run / "phases" / "discovery" / "chunks"
+        return search_windows(search, SPANS, Choice("sharpe", 1), METRICS, executor, observe, folder), evaluated
+
+
+def trials(found: Searched) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(pa.concat_tables(found.trials(0))))
+
+
+def stored(run: Path) -> list[tuple[str, list[Any]]]:
+    storage = JournalStorage(JournalFileBackend(str(run / "phases" / "discovery" / "optuna.journal")))
+    names = optuna.study.get_all_study_names(storage)
+    return [
+        (
+            name.removeprefix(run.name),
+            [trial.params for trial in optuna.load_study(study_name=name, storage=storage).trials],
+        )
+        for name in names
+    ]
+
+
+def test_they_go_on_where_they_were(search: Search, tmp_path: Path) -> None:
+    whole, evaluated = searched(search, tmp_path / "whole")
+    assert evaluated == 32
+    expected = trials(whole)
+    for most in (0, 9, 18):
+        with pytest.raises(Stop):
+            searched(search, tmp_path / "stopped", most)
+    lines = tmp_path / "stopped" / "phases" / "discovery" / "chunks" / "evaluated.jsonl"
+    known = len(lines.read_text().splitlines())
+    # A line that was being written.
+    with lines.open("a") as file:
+        file.write('{"window": 0, "par')
+    again, evaluated = searched(search, tmp_path / "stopped")
+    assert 0 < evaluated == 32 - known
+    assert trials(again).equals(expected)
+    assert stored(tmp_path / "stopped") == stored(tmp_path / "whole")
+    assert [name for name, _ in stored(tmp_path / "whole")] == ["-w00", "-w01"]
+
+
+def test_whole_studies_give_the_same(search: Search, tmp_path: Path) -> None:
+    expected, _ = searched(search, tmp_path / "spread")
+    found, _ = searched(replace(search, engine="compiled"), tmp_path / "whole")
+    assert trials(found).equals(trials(expected))
+    assert len(found.frames["timings"]) == 2
+    assert len(expected.frames["timings"]) == 32
+
+
+def test_studies_that_are_done_are_stored_by_whoever_goes_on(search: Search, tmp_path: Path) -> None:
+    compiled = replace(search, engine="compiled")
+    searched(compiled, tmp_path / "run")
+    expected = stored(tmp_path / "run")
+    (tmp_path / "run" / "phases" / "discovery" / "optuna.journal").unlink()
+    _, evaluated = searched(compiled, tmp_path / "run")
+    assert evaluated == 0
+    assert stored(tmp_path / "run") == expected

@@ -7,7 +7,7 @@ from admf_ray._types import Executor
 from admf_ray.app.compose import compose, composed_params
 from admf_ray.app.composition_settings import Range
 from admf_ray.app.holdout import kept_back, opened_span, refuse_open
-from admf_ray.app.settings import ClusterSettings, RollingWindows, Settings, SplitWindows
+from admf_ray.app.settings import ClusterSettings, CombinatorialWindows, RollingWindows, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
@@ -323,7 +323,7 @@ def window_spans(windows: Sequence[Window]) -> list[tuple[str, int, int]]:
 
 def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
     """Cut the walk-forward windows; a split gives one, tested on ``dataset`` (test by default)."""
-    windows = settings.windows
+    windows = _in_order(settings)
     if isinstance(windows, SplitWindows):
         return (_split(windows).window(bars, settings.dataset or "test"),)
     if settings.dataset:
@@ -333,9 +333,20 @@ def cut_windows(settings: Settings, bars: Bars) -> tuple[Window, ...]:
 
 def newest_window(settings: Settings, bars: Bars) -> Window:
     """Give the window that is being traded at the end of the series; of a split the one that ends with it."""
-    if isinstance(settings.windows, SplitWindows):
-        return _split(settings.windows).window(bars, "test")
-    return _plan(settings.windows).newest(bars)
+    windows = _in_order(settings)
+    if isinstance(windows, SplitWindows):
+        return _split(windows).window(bars, "test")
+    return _plan(windows).newest(bars)
+
+
+def _in_order(settings: Settings) -> RollingWindows | SplitWindows:
+    """Give the windows that train on what came before their test."""
+    if isinstance(settings.windows, CombinatorialWindows):
+        raise ConfigError(
+            f"windows.kind: {settings.experiment} goes by the order of time, and cpcv trains on later bars as well; "
+            "allowed: windows=rolling, anchored or split"
+        )
+    return settings.windows
 
 
 def _plan(windows: RollingWindows) -> WindowPlan:

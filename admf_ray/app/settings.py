@@ -33,6 +33,7 @@ from admf_ray.plugins import plugin_file
 __all__ = [
     "TRADING",
     "ClusterSettings",
+    "CombinatorialWindows",
     "DataSettings",
     "Range",
     "RollingWindows",
@@ -182,6 +183,22 @@ class HoldoutSettings(Section):
         return value
 
 
+class CombinatorialWindows(Section):
+    """``windows`` of kind cpcv: see `admf_ray.data.combinatorial.CombinatorialPlan`."""
+
+    kind: Literal["cpcv"]
+    groups: Annotated[int, Field(ge=2)] = 6
+    tests: Annotated[int, Field(ge=1)] = 2
+    gap: str = "0b"
+    embargo: str | None = None
+    require_stress: Literal["warn", "enforce"] | None = None
+
+    @field_validator("gap", "embargo")
+    @classmethod
+    def _is_span(cls, value: str | None, info: Any) -> str | None:
+        return value if value is None else str(Span.parse(value, f"windows.{info.field_name}"))
+
+
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
@@ -318,7 +335,9 @@ class Settings(Section):
     span: SpanSettings = SpanSettings()
     data: DataSettings = DataSettings()
     holdout: HoldoutSettings = HoldoutSettings()
-    windows: Annotated[RollingWindows | SplitWindows, Field(discriminator="kind")] = RollingWindows()
+    windows: Annotated[RollingWindows | SplitWindows | CombinatorialWindows, Field(discriminator="kind")] = (
+        RollingWindows()
+    )
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()
     filters: Mapping[str, WatchSettings] = {}

@@ -1,6 +1,7 @@
 """Market data: sources in, bars out; windows over them."""
 
 from admf_ray.data.checker import RULES
+from admf_ray.data.combinatorial import CombinatorialPlan, Fold, FoldSeparation, Split
 from admf_ray.data.request import DataRequest, Sanity
 from admf_ray.data.sources import SOURCES, load_bars, request_bars
 from admf_ray.data.spans import Span, parse_date
@@ -11,11 +12,15 @@ __all__ = [
     "DATASETS",
     "RULES",
     "SOURCES",
+    "CombinatorialPlan",
     "DataRequest",
     "Dataset",
+    "Fold",
+    "FoldSeparation",
     "Sanity",
     "Separation",
     "Span",
+    "Split",
     "SplitPlan",
     "Stress",
     "Window",

@@ -12,7 +12,7 @@ from admf_ray.core.bars import Bars
 from admf_ray.data.calendar import DAY
 from admf_ray.errors import ConfigError
 
-__all__ = ["Position", "Span", "TimeAxis", "parse_date"]
+__all__ = ["Pieces", "Position", "Span", "Stretch", "TimeAxis", "bars_in", "parse_date", "pieces_of"]
 
 _UNITS = {"b": "bars", "d": "days", "w": "weeks", "mo": "months", "q": "quarters", "y": "years"}
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
@@ -22,6 +22,28 @@ _YEARS = range(1678, 2262)  # that nanoseconds since 1970 can say
 
 Position = int | np.datetime64
 """A bar index, or a moment: bars known at it or before lie before it."""
+
+Pieces = tuple[tuple[int, int], ...]
+"""Half-open spans of bars in order, none of which touches the next."""
+
+Stretch = tuple[int, int] | Pieces
+"""What is trained on: a half-open span of bars, or several pieces."""
+
+
+def pieces_of(stretch: Stretch) -> Pieces:
+    """Give the pieces of what is trained on: a span is one.
+
+    Examples
+    --------
+    >>> pieces_of((0, 5)), pieces_of(((0, 5), (7, 9)))
+    (((0, 5),), ((0, 5), (7, 9)))
+    """
+    return stretch if isinstance(stretch[0], tuple) else (stretch,)
+
+
+def bars_in(stretch: Stretch) -> int:
+    """Count the bars of what is trained on."""
+    return sum(stop - start for start, stop in pieces_of(stretch))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from admf_ray.core.bars import Bars
+from admf_ray.data.spans import Stretch, pieces_of
 
 __all__ = ["Stress", "check_stress", "stress_by_year", "stress_of"]
 
@@ -40,14 +41,14 @@ class Stress:
     volatility_decile: float
 
 
-def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
+def stress_of(bars: Bars, spans: Sequence[Stretch]) -> list[Stress]:
     """Measure spans of a series.
 
     Parameters
     ----------
     bars : Bars
-    spans : sequence of (start, stop)
-        Half-open, in bars.
+    spans : sequence of (start, stop), or of such pieces
+        Half-open, in bars. A drawdown lies within a piece.
 
     Returns
     -------
@@ -66,12 +67,14 @@ def stress_of(bars: Bars, spans: Sequence[tuple[int, int]]) -> list[Stress]:
         there = np.flatnonzero(~np.isnan(row))
         close = row[there]
         decile, in_stress = _stressed(close, round(bars.periods_per_year))
-        for index, (start, stop) in enumerate(spans):
-            part = slice(*np.searchsorted(there, (start, stop)))
-            inside = close[part]
+        for index, span in enumerate(spans):
+            places = [np.arange(*np.searchsorted(there, piece)) for piece in pieces_of(span)]
+            inside = np.concatenate(places)
             if len(inside):
-                drawdown = float((inside / np.maximum.accumulate(inside) - 1).min())
-                measured[symbol, index] = in_stress[part].mean(), drawdown, decile[part].mean()
+                drawdown = min(
+                    float((close[part] / np.maximum.accumulate(close[part]) - 1).min()) for part in places if len(part)
+                )
+                measured[symbol, index] = in_stress[inside].mean(), drawdown, decile[inside].mean()
     known = np.isfinite(measured)
     means = np.where(known, measured, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return [Stress(*map(float, values)) for values in means]

@@ -11,7 +11,7 @@ from admf_ray.core.kernels import SIZING
 from admf_ray.core.records import ACCOUNT, FILL, HOLDING
 from admf_ray.engine.setup import Setup
 from admf_ray.engine.simulate import STEPWISE, Part, simulation
-from admf_ray.portfolio.account import open_account
+from admf_ray.portfolio.account import open_account, reopen_account
 from admf_ray.risk.sizing import SIZINGS
 
 __all__ = ["AccountState"]
@@ -102,6 +102,11 @@ class AccountState:
         self.order_count = 0
         self.is_waiting = False
         self.is_exposed = False
+
+    def go_on(self, account: npt.NDArray[Any]) -> None:
+        """Take over an account that ended elsewhere: this segment is another piece of its path; before any bar."""
+        self.account[:] = account
+        reopen_account(self.account[0], self.holdings, self.holdings.copy())
 
     def reset(self) -> None:
         """Let the candidate go."""

@@ -1,7 +1,8 @@
 """Containers on a host: a pool for each kind, and what lives in it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from admf_ray.containers import SERVICES_OF, ContainerPool, ScopedContainer
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import BOOK, Market, container_spec
+from admf_ray.engine.setup import Setup
 from admf_ray.engine.sweep import setup_of
 from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS, measure
@@ -64,13 +66,29 @@ def run_chunk(
     activate(bundle["plugins"])
     composition = Composition.named(bundle["composition"])
     pool = pool_of(composition)
-    out = np.empty((len(params), len(bundle["spans"]), len(METRICS)))
+    firsts = bundle["firsts"].tolist()
+    out = np.empty((len(params), len(firsts) - 1, len(METRICS)))
     for c, candidate in enumerate(params):
-        for w, (start, stop) in enumerate(bundle["spans"].tolist()):
-            with pool.container(f"candidate {c} over bars {start} to {stop}") as container:
-                market = Market(container)
-                market.begin({BOOK: setup_of(composition, candidate, wanted[c], w, bundle)}, (start, stop))
-                market.run((start, stop))
-                account = market.books[BOOK].account
-                measure(account.account[0], account.record[0], out[c, w])
+        for w, (first, last) in enumerate(pairwise(firsts)):
+            setup = setup_of(composition, candidate, wanted[c], w, bundle)
+            account = _path(pool, f"candidate {c}", setup, bundle["pieces"][first:last].tolist())
+            measure(account[0], bundle["rules"][0], out[c, w])
     return out
+
+
+def _path(pool: ContainerPool, name: str, setup: Setup, pieces: Sequence[tuple[int, int]]) -> npt.NDArray[Any]:
+    """Run one account through pieces, flat at the beginning of each; give the `ACCOUNT` array at the end."""
+    account, bars = None, 0
+    for start, stop in pieces:
+        with pool.container(f"{name} over bars {start} to {stop}") as container:
+            market = Market(container)
+            market.begin({BOOK: setup}, (start, stop))
+            state = market.books[BOOK].account
+            if account is not None:
+                state.go_on(account)
+            market.run((start, stop))
+            account = state.account
+        bars += int(account["bars"][0])
+    assert account is not None
+    account["bars"] = bars
+    return account

@@ -16,7 +16,7 @@ from admf_ray.engine.setup import Setup, combined, spoken_targets, watched_regim
 from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
 from admf_ray.plugins import activate
-from admf_ray.portfolio.account import open_account
+from admf_ray.portfolio.account import open_account, reopen_account
 from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
@@ -33,7 +33,8 @@ def _sweep(
     params: Any,
     state_size: int,
     begins: Any,
-    spans: Any,
+    pieces: Any,
+    firsts: Any,
     limits: Any,
     rules: Any,
     flat: Any,
@@ -45,7 +46,8 @@ def _sweep(
 ) -> None:
     """Simulate every candidate over every span.
 
-    The strategy runs once over the history for each candidate, from bar 0 on; each span is an account of its own.
+    The strategy runs once over the history for each candidate, from bar 0 on; each span is an account of its own, which
+    starts flat in each of the span's pieces.
 
     Parameters
     ----------
@@ -59,8 +61,10 @@ def _sweep(
         Floats of state that the strategy needs for a symbol, at most.
     begins : int64 array, shape [symbol]
         First bars that may have a target.
-    spans : int64 array, shape [span, 2]
-        Half-open, in bars.
+    pieces : int64 array, shape [piece, 2]
+        Half-open, in bars; those of a span together and in order.
+    firsts : int64 array, shape [span + 1]
+        First piece of each span; the number of pieces last.
     limits : `LIMIT` array, shape [limit]
     rules : `RULES` array, shape [1]
     flat : `HOLDING` array, shape [symbol]
@@ -74,7 +78,7 @@ def _sweep(
         Sums of the groups of bars that ``labels`` makes; starts as 0.
     """
     symbols = rows.shape[1]
-    stop = spans[:, 1].max()
+    stop = pieces[:, 1].max()
     targets = np.empty((symbols, stop))
     state = np.empty(symbols * state_size)
     account = np.empty(1, dtype=ACCOUNT)
@@ -83,28 +87,34 @@ def _sweep(
         state[:] = 0.0
         strategy(matrix, rows[c], session, params[c], state, 0, stop, targets)
         withhold(targets, begins)
-        for w in range(spans.shape[0]):
+        for w in range(firsts.shape[0] - 1):
             open_account(account[0], holdings, flat, rules[0].cash)
-            simulate(
-                sizing,
-                matrix,
-                session,
-                targets,
-                limits,
-                rules,
-                spans[w, 0],
-                spans[w, 1],
-                spans[w, 1],
-                account,
-                holdings,
-                exits,
-                general,
-                None,
-                None,
-                labels,
-                None if groups is None else groups[c, w],
-                None,
-            )
+            bars = 0
+            for p in range(firsts[w], firsts[w + 1]):
+                if p > firsts[w]:
+                    reopen_account(account[0], holdings, flat)
+                simulate(
+                    sizing,
+                    matrix,
+                    session,
+                    targets,
+                    limits,
+                    rules,
+                    pieces[p, 0],
+                    pieces[p, 1],
+                    pieces[p, 1],
+                    account,
+                    holdings,
+                    exits,
+                    general,
+                    None,
+                    None,
+                    labels,
+                    None if groups is None else groups[c, w],
+                    None,
+                )
+                bars += account[0].bars
+            account[0].bars = bars
             measure(account[0], rules[0], out[c, w])
 
 
@@ -121,6 +131,7 @@ def sweep(variant: Variant, is_grouped: bool = False) -> Any:
         types.int64,
         read_only(types.int64, 1),
         read_only(types.int64, 2),
+        read_only(types.int64, 1),
         records(LIMIT, readonly=True),
         records(RULES, readonly=True),
         records(HOLDING, readonly=True),
@@ -183,10 +194,10 @@ def run_chunk(
     wanted : int64 array, shape [candidate, symbol, slot]
         Which keys each candidate reads.
     bundle : mapping
-        ``plugins``, ``composition`` (names) and ``sizing`` (name), ``variant``, ``matrix``, ``session``, ``spans``,
-        ``limits``, ``rules`` and ``flat`` as in `_sweep`, and ``rows``, where the keys are in the matrix. Where the
-        composition is not plain also ``bars``, ``account`` (`AccountRules`) and ``fits``. With ``bars``, ``keys`` and
-        ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
+        ``plugins``, ``composition`` (names) and ``sizing`` (name), ``variant``, ``matrix``, ``session``, ``pieces``,
+        ``firsts``, ``limits``, ``rules`` and ``flat`` as in `_sweep`, and ``rows``, where the keys are in the matrix.
+        Where the composition is not plain also ``bars``, ``account`` (`AccountRules`) and ``fits``. With ``bars``,
+        ``keys`` and ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
 
     Returns
     -------
@@ -204,12 +215,15 @@ def _swept(
     params: npt.NDArray[np.float64],
     rows: npt.NDArray[np.int64],
     series: tuple[Any, Any],
-    spans: npt.NDArray[np.int64],
+    spans: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     state_size: int,
     out: npt.NDArray[np.float64],
     bundle: Mapping[str, Any],
 ) -> None:
-    """Run the compiled sweep; ``series`` is the matrix with the flat holdings that name rows of it."""
+    """Run the compiled sweep.
+
+    ``series`` is the matrix with the flat holdings that name rows of it; ``spans`` are the pieces, and which are whose.
+    """
     variant = Variant(*bundle["variant"])
     sweep(variant)(
         kernel,
@@ -220,7 +234,7 @@ def _swept(
         params,
         state_size,
         bundle["begins"],
-        spans,
+        *spans,
         bundle["limits"],
         bundle["rules"],
         series[1],
@@ -235,10 +249,10 @@ def _run_plain(
     strategy: Strategy, params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
 ) -> npt.NDArray[np.float64]:
     """Have the compiled sweep run the strategy's kernel itself."""
-    slots, spans = len(strategy.inputs), bundle["spans"]
+    slots, spans = len(strategy.inputs), (bundle["pieces"], bundle["firsts"])
     own = np.ascontiguousarray(params[:, : len(strategy.parameters)])
     state_size = max(strategy.state_size(tuple(candidate)) for candidate in own.tolist())
-    out = np.empty((len(params), len(spans), len(METRICS)))
+    out = np.empty((len(params), len(bundle["firsts"]) - 1, len(METRICS)))
     if "keys" not in bundle:
         rows = np.ascontiguousarray(bundle["rows"][wanted][:, :, :slots])
         _swept(strategy.kernel, own, rows, (bundle["matrix"], bundle["flat"]), spans, state_size, out, bundle)
@@ -261,8 +275,8 @@ def _run_composed(
     bundle: Mapping[str, Any],
 ) -> npt.NDArray[np.float64]:
     """Work out the targets of each candidate, and have the compiled sweep simulate them out of a small matrix."""
-    bars, spans = bundle["bars"], bundle["spans"]
-    symbols, stop = len(bars.symbols), int(spans[:, 1].max())
+    bars, pieces, firsts = bundle["bars"], bundle["pieces"], bundle["firsts"]
+    symbols, stop, spans = len(bars.symbols), int(pieces[:, 1].max()), len(firsts) - 1
     flat, read = bundle["flat"].copy(), []
     for name in ("volatility_row", "atr_row"):
         if flat[name][0] >= 0:
@@ -272,23 +286,23 @@ def _run_composed(
     matrix = np.concatenate([raw, bundle["matrix"][read], np.full((symbols, len(bars)), np.nan)])
     targets = len(matrix) - symbols
     rows = np.arange(targets, len(matrix)).reshape(1, symbols, 1)
-    out = np.empty((len(params), len(spans), len(METRICS)))
+    out = np.empty((len(params), spans, len(METRICS)))
     nothing = np.empty((1, 0))
     # Fitted classifiers see each span with numbers of its own; else what is wanted is the same for all of them.
-    parts = [slice(w, w + 1) for w in range(len(spans))] if composition.is_fitted else [slice(None)]
+    parts = [(w, w + 1) for w in range(spans)] if composition.is_fitted else [(0, spans)]
     # What regimes there are depends on the parameters of the classifiers only.
     first = composition.watched(0)[1].start if composition.watches else params.shape[1]
     known: dict[tuple[int, bytes], npt.NDArray[np.int64]] = {}
     for c, candidate in enumerate(params):
         setup = setup_of(composition, candidate, wanted[c], 0, bundle)
         spoken = spoken_targets(setup, stop)
-        for part in parts:
-            span = part.start or 0
+        for span, last in parts:
             if span:
                 setup = setup_of(composition, candidate, wanted[c], span, bundle)
             key = span, candidate[first:].tobytes()
             if key not in known:
                 known[key] = watched_regimes(setup, stop)
             matrix[targets:, :stop] = combined(setup, spoken, known[key]).targets
-            _swept(replayed, nothing, rows, (matrix, flat), spans[part], 0, out[c : c + 1, part], bundle)
+            part = pieces[firsts[span] : firsts[last]], firsts[span : last + 1] - firsts[span]
+            _swept(replayed, nothing, rows, (matrix, flat), part, 0, out[c : c + 1, span:last], bundle)
     return out

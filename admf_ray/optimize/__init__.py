@@ -4,6 +4,7 @@ from admf_ray.optimize.certification import certify, segment_fingerprint
 from admf_ray.optimize.evaluation import EVALUATE, Known, Params, parted
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.place import JOURNAL, checked_place, shown_place
+from admf_ray.optimize.remembering import Memory, longest_memory
 from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, Studied, draw_candidates
 from admf_ray.optimize.search import Search, check_memory, compute_together, plan_search, sweep_spans
 from admf_ray.optimize.space import Candidates, DrawnRange, Space, axis_values, expand_grid, plan_space
@@ -36,6 +37,7 @@ __all__ = [
     "Failed",
     "Known",
     "Leaders",
+    "Memory",
     "Params",
     "Search",
     "Space",
@@ -53,6 +55,7 @@ __all__ = [
     "draw_candidates",
     "evaluate_window",
     "expand_grid",
+    "longest_memory",
     "parted",
     "plan_search",
     "plan_space",

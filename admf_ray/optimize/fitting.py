@@ -5,10 +5,28 @@ from importlib import import_module
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.data.spans import Stretch, pieces_of
 from admf_ray.engine.setup import Setup
 from admf_ray.errors import AdmfError, ConfigError
 
-__all__ = ["fit_watch"]
+__all__ = ["fit_watch", "fitting_span"]
+
+
+def fitting_span(stretch: Stretch) -> tuple[int, int]:
+    """Give the span of bars to fit on.
+
+    Raises
+    ------
+    ConfigError
+        Where there are several pieces: what follows a gap does not go on from what came before it.
+    """
+    pieces = pieces_of(stretch)
+    if len(pieces) > 1:
+        raise ConfigError(
+            f"classifier: it is fitted, and {len(pieces)} pieces of bars with gaps between are no span to fit on; "
+            "allowed: classifiers that are not fitted, or windows=rolling, anchored or split"
+        )
+    return pieces[0]
 
 
 def fit_watch(setup: Setup, watch: int, span: tuple[int, int]) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ import psutil
 from admf_ray._types import ChunkDone, Executor
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
+from admf_ray.data.spans import Stretch, pieces_of
 from admf_ray.engine.composition import Composition, Fits
 from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
@@ -21,7 +22,7 @@ from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import AdmfError, CapacityError, ConfigError
 from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys
 from admf_ray.optimize.batches import CandidateChunks
-from admf_ray.optimize.fitting import fit_watch
+from admf_ray.optimize.fitting import fit_watch, fitting_span
 from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.sampling import Adaptive
@@ -213,7 +214,7 @@ class Search:
         """Give the targets of one candidate over the whole series, shape [symbol, bar]; parameters as in `setup`."""
         return wanted_targets(self.setup(hub, candidate, fit), len(self.bars)).targets
 
-    def study_bundle(self, spans: Sequence[tuple[int, int]], choice: Choice) -> dict[str, Any]:
+    def study_bundle(self, spans: Sequence[Stretch], choice: Choice) -> dict[str, Any]:
         """Give what hosts need to run studies or to evaluate what these propose.
 
         See `admf_ray.optimize.study.run_study` and `admf_ray.optimize.evaluation.evaluate`.
@@ -231,9 +232,7 @@ class Search:
             "adaptive": None if self.adaptive is None else replace(self.adaptive, storage=None),
         }
 
-    def bundle(
-        self, hub: Hub, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]
-    ) -> dict[str, Any]:
+    def bundle(self, hub: Hub, spans: Sequence[Stretch], choice: Choice, recorded: Sequence[str]) -> dict[str, Any]:
         """Give what hosts need to sweep any of the candidates; see `admf_ray.optimize.trials.sweep_chunk`."""
         series: dict[str, Any] = {}
         if self.isolated:
@@ -241,6 +240,7 @@ class Search:
         if self.engine == "event_driven" or not self.composition.is_plain:
             series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, spans)}
         flat = self.flat(hub)
+        pieces = [pieces_of(span) for span in spans]
         return series | {
             "plugins": active_plugins(),
             "engine": self.engine,
@@ -255,7 +255,8 @@ class Search:
             "places": self.candidates.places,
             "requests": self.requests,
             "begins": self._begins,
-            "spans": np.array(spans, dtype=np.int64),
+            "pieces": np.array([piece for own in pieces for piece in own], dtype=np.int64),
+            "firsts": np.cumsum([0, *map(len, pieces)], dtype=np.int64),
             "limits": self.rules.limit_records(self.bars.symbols),
             "rules": self.rules.record(self.bars.periods_per_year),
             "flat": flat,
@@ -269,7 +270,7 @@ class Search:
         begins = self.composition.begins(self.bars)
         return begins[0] if self.composition.is_plain else np.zeros_like(begins[0])
 
-    def _fits(self, hub: Hub, spans: Sequence[tuple[int, int]]) -> Fits:
+    def _fits(self, hub: Hub, spans: Sequence[Stretch]) -> Fits:
         """Fit the classifiers of all candidates on each span, or on the one that the search names."""
         fits: dict[tuple[int, tuple[float, ...]], Sequence[npt.NDArray[np.float64]]] = {}
         for first, last in self.candidates.blocks():
@@ -281,7 +282,9 @@ class Search:
                         fits[watch, tuple(own)] = [np.empty(0)] * len(spans)
                     elif (watch, tuple(own)) not in fits:
                         setup = replace(self, fit=None).setup(hub, first + example)
-                        fits[watch, tuple(own)] = [fit_watch(setup, watch, self.fit or span) for span in spans]
+                        fits[watch, tuple(own)] = [
+                            fit_watch(setup, watch, self.fit or fitting_span(span)) for span in spans
+                        ]
         return fits
 
 
@@ -371,7 +374,7 @@ def check_memory(search: Search, spans: int) -> None:
 def sweep_spans(
     search: Search,
     hub: Hub,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Stretch],
     choice: Choice,
     recorded: Sequence[str],
     executor: Executor,
@@ -383,8 +386,8 @@ def sweep_spans(
     ----------
     search : Search
     hub : Hub
-    spans : sequence of (start, stop)
-        Half-open, in bars.
+    spans : sequence of (start, stop), or of such pieces
+        Half-open, in bars. An account goes through all pieces of a span, flat at the beginning of each.
     choice : Choice
     recorded : sequence of str
         Metrics that are given of all trials.

@@ -100,23 +100,33 @@ def _test(search: Search, hub: Hub, window: Window, winner: int) -> Segment:
     return search.segment(hub, winner, window.test_start, window.test_stop, window.train)
 
 
-def stitch(search: Search, outcomes: Sequence[WindowOutcome]) -> Stitched:
+def stitch(search: Search, outcomes: Sequence[WindowOutcome], held: Segment | None = None) -> Stitched:
     """Chain the test spans and put buy and hold beside them.
 
     Each test begins with the initial cash, so its per-bar returns are chained, not its money. The benchmark is one
     continuous position from the first test bar to the last, with the same costs, one entry and one exit; where steps
     longer than the tests leave bars out, its returns of the stitched bars are chained.
+
+    Parameters
+    ----------
+    search : Search
+    outcomes : sequence of WindowOutcome
+        Their tests in the order of time.
+    held : Segment, optional
+        Of `buy_and_hold` from the first test bar to the last, where it is there already.
     """
     cash = search.rules.cash
     spans = [(outcome.window.test_start, outcome.window.test_stop) for outcome in outcomes]
     bars = np.concatenate([np.arange(start, stop) for start, stop in spans])
-    window = np.concatenate([np.full(stop - start, k) for k, (start, stop) in enumerate(spans)])
+    window = np.concatenate(
+        [np.full(one.window.test_stop - one.window.test_start, one.window.index) for one in outcomes]
+    )
     returns, position = [], []
     for (start, stop), outcome in zip(spans, outcomes, strict=True):
         equity = np.full(stop - start, cash) if outcome.test is None else outcome.test.equity
         returns.append(per_bar_returns(equity, cash))
         position.append(np.zeros(stop - start) if outcome.test is None else outcome.test.size)
-    held = buy_and_hold(search, spans[0][0], spans[-1][1])
+    held = buy_and_hold(search, spans[0][0], spans[-1][1]) if held is None else held
     equity = chain(np.concatenate(returns), cash)
     benchmark = chain(per_bar_returns(held.equity, cash)[bars - spans[0][0]], cash)
     exposed = np.concatenate(position) != 0.0

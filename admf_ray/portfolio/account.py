@@ -7,7 +7,7 @@ import numpy.typing as npt
 from admf_ray.core.kernels import shared
 from admf_ray.core.signs import opposes
 
-__all__ = ["accrue", "apply_fill", "borrowing_cost", "mark", "open_account"]
+__all__ = ["accrue", "apply_fill", "borrowing_cost", "mark", "open_account", "reopen_account"]
 
 
 @shared
@@ -41,6 +41,33 @@ def open_account(account: Any, holdings: npt.NDArray[Any], template: npt.NDArray
     account.exposed = 0
     account.trades = 0
     account.wins = 0
+    account.signals = 0
+    account.orders = 0
+    account.fills = 0
+    account.halt = 0
+    account.halted_at = 0
+    for symbol in range(holdings.shape[0]):
+        holdings[symbol] = template[symbol]
+
+
+@shared
+def reopen_account(account: Any, holdings: npt.NDArray[Any], template: npt.NDArray[Any]) -> None:
+    """Start another piece of the same path: flat, in cash worth its equity, with neither orders nor halts.
+
+    What metrics are made of is kept, but for the bars: they are counted anew in each piece, whose first bar is treated
+    as that of any segment, and are for the caller to add up. So are signals, orders and fills: a piece has a ledger of
+    its own. `open_account` does not call it: the sweep inlines that, and a call within it would cost short spans time.
+
+    Parameters
+    ----------
+    account : record of `ACCOUNT`
+    holdings, template : array of `HOLDING`, shape [symbol]
+        As in `open_account`.
+    """
+    account.cash = account.equity
+    account.session_equity = account.equity
+    account.halt_peak = account.equity
+    account.bars = 0
     account.signals = 0
     account.orders = 0
     account.fills = 0

@@ -155,6 +155,9 @@ def _regimes_table(result: RunResult, bands: Sequence[Band]) -> Table:
     changes = ", ".join(
         f"{f'{band.book}: ' if band.book else ''}{band.classifier} {band.changes:,} times" for band in bands
     )
+    said = f"The label changed, the first one that is known included: {changes or 'never'}."
+    if "paths" in result.tables:
+        said = "All tests of all paths are counted together."
     rows = [
         [
             *(row[name] for name in (*owner, "label")),
@@ -169,7 +172,7 @@ def _regimes_table(result: RunResult, bands: Sequence[Band]) -> Table:
     return Table(
         "regimes",
         "Regimes",
-        f"{REGIMES_NOTE} The label changed, the first one that is known included: {changes or 'never'}.",
+        f"{REGIMES_NOTE} {said}",
         [*owner, "label", "bars", "return", "Sharpe", "trades", "net"],
         rows,
         meanings=[

@@ -15,6 +15,7 @@ from rich.text import Text
 from admf_ray.core.bars import Bars
 from admf_ray.core.findings import DataReport, Outcome
 from admf_ray.data import RULES, Stress
+from admf_ray.report.combinatorial import combinatorial_verdict
 from admf_ray.report.definitions import (
     FIGURES,
     REGIMES_NOTE,
@@ -37,6 +38,7 @@ __all__ = [
     "print_backtest",
     "print_books",
     "print_check",
+    "print_combinatorial",
     "print_data",
     "print_findings",
     "print_holdout",
@@ -56,6 +58,7 @@ _BESIDE = (
     "exposure",
     "final_equity",
 )
+_OF_PATHS = ("sharpe", "total_return", "cagr", "volatility", "max_drawdown", "trades", "exposure")
 _OF_BOOKS = ("total_return", "sharpe", "max_drawdown", "trades", "exposure", "final_equity")
 _TOP = 10
 _FINDINGS = 3
@@ -120,6 +123,35 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
         f"{figure_text('sharpe', summary['sharpe_out_of_sample'])} out of sample: {share}",
         highlight=False,
     )
+    _print_work(console, result)
+
+
+def print_combinatorial(console: Console, result: RunResult) -> None:
+    """Print paths, how their figures are spread beside buy and hold, and what survived."""
+    summary = result.summary
+    console.print(
+        f"{summary['splits']:,} splits of {summary['groups']} groups, {summary['tests']} held out in each; gap "
+        f"{summary['gap']}, embargo {summary['embargo']}",
+        highlight=False,
+    )
+    paths = Table("path", box=SIMPLE_HEAD)
+    for name in _OF_PATHS:
+        paths.add_column(FIGURES[name].label, justify="right", no_wrap=True)
+    for row in result.paths.head(_LISTED).iter_rows(named=True):
+        paths.add_row(str(row["path"]), *(figure_text(name, row[name]) for name in _OF_PATHS))
+    console.print(paths)
+    if len(result.paths) > _LISTED:
+        console.print(f"the first {_LISTED} of {len(result.paths):,} paths", highlight=False)
+    spread = Table("", box=SIMPLE_HEAD)
+    for name in ("mean", "median", "min", "max", "above b&h", "buy and hold"):
+        spread.add_column(name, justify="right", no_wrap=True)
+    for name in _OF_PATHS:
+        own = summary["paths"][name]
+        known = [figure_text(name, own[part]) for part in ("mean", "median", "min", "max")]
+        above, held = f"{own['above_benchmark']:.0%}", figure_text(name, summary["benchmark"][name])
+        spread.add_row(FIGURES[name].label, *known, above, held)
+    _emphasized(console, spread, summary["headline"])
+    console.print(combinatorial_verdict(summary), highlight=False)
     _print_work(console, result)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray.report.books_page import books_page
+from admf_ray.report.combinatorial import combinatorial_sections, combinatorial_verdict
 from admf_ray.report.container_boxes import container_boxes
 from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
 from admf_ray.report.front_chart import front_sections
@@ -69,7 +70,9 @@ def run_page(performance: Performance) -> str:
         equity, *others = path_charts(paths, result.equity, series)
         sections += [banded(equity, performance.bands, result.equity["time"].to_numpy()), *others]
         sections += regime_sections(performance)
-    if "windows" in result.tables:
+    if "paths" in result.tables:
+        sections += [*combinatorial_sections(result, series), *regime_sections(performance)]
+    elif "windows" in result.tables:
         sections += window_sections(result)
     sections += front_sections(performance)
     if performance.surface is not None:
@@ -109,6 +112,8 @@ def what_trades(summary: dict[str, Any]) -> str:
 
 
 def _verdict(summary: dict[str, Any]) -> str:
+    if "paths" in summary:
+        return combinatorial_verdict(summary)
     if "out_of_sample" in summary:
         share = survived_text(summary["sharpe_survived"])
         return (
@@ -127,10 +132,13 @@ def _cards(summary: dict[str, Any]) -> list[Card]:
     figures = headline(summary)
     if figures is None:
         return []
-    benchmark, next_open = summary["benchmark"], summary.get("next_open")
+    benchmark, next_open, paths = summary["benchmark"], summary.get("next_open"), summary.get("paths")
     cards = []
     for name in _BESIDE:
         beside = f"buy and hold {figure_text(name, benchmark[name])}"
+        if paths:
+            low, high = (figure_text(name, paths[name][end]) for end in ("min", "max"))
+            beside = f"mean of the paths, {low} to {high}; {beside}"
         if next_open:
             beside += f"; at next open {figure_text(name, next_open[name])}"
         cards.append(_card(name, figures[name], beside))

@@ -8,9 +8,16 @@ import polars as pl
 from admf_ray.report.definitions import FIGURES, day_text, figure_number, figure_text, parameters_text, shown_metric
 from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
-from admf_ray.workflow.surface import Surface
+from admf_ray.workflow.surface import Surface, searched_windows
 
-__all__ = ["WINDOW_FIGURES", "surface_chart", "window_labels", "window_sections"]
+__all__ = [
+    "WINDOW_FIGURES",
+    "stability_charts",
+    "surface_chart",
+    "window_labels",
+    "window_sections",
+    "windows_table",
+]
 
 _SURFACE_DIGITS = 4
 WINDOW_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades")
@@ -18,9 +25,12 @@ _COLOURS = {"train": "#f0b27a", "test": "#2e86c1"}
 
 
 def window_labels(result: RunResult) -> list[str]:
-    """Name each window by its number and the day at which its test begins."""
+    """Name each window by its number and the day at which its test begins; each split by the groups that it tests."""
     if "windows" not in result.tables:
         return ["whole span"]
+    if "split" in result.windows.columns:
+        tested = result.windows.group_by("split", maintain_order=True).agg(pl.col("group"))
+        return [f"{split}: tests {', '.join(map(str, groups))}" for split, groups in tested.rows()]
     return [f"{window}: {day_text(start)}" for window, start in result.windows.select("window", "test_start").rows()]
 
 
@@ -36,7 +46,7 @@ def window_sections(result: RunResult) -> list[Chart | Table]:
     ]
     in_sample, out_of_sample = (result.summary[f"sharpe_{name}"] for name in ("in_sample", "out_of_sample"))
     return [
-        _windows_table(windows),
+        windows_table(windows),
         Chart(
             "decay",
             "What is left of the training",
@@ -65,13 +75,14 @@ def window_sections(result: RunResult) -> list[Chart | Table]:
             ],
             {"height": 230, "hovermode": "closest", "xaxis": {"type": "category"}},
         ),
-        *_stability(windows, labels),
+        *stability_charts(result),
     ]
 
 
-def _stability(windows: pl.DataFrame, labels: list[str]) -> list[Chart | Table]:
-    """Draw the chosen parameters over the windows, one under the other."""
-    chosen = [{} if text is None else json.loads(text) for text in windows["parameters"].to_list()]
+def stability_charts(result: RunResult) -> list[Chart | Table]:
+    """Draw the chosen parameters over the windows, one under the other; nothing where there are no parameters."""
+    labels = window_labels(result)
+    chosen = [{} if text is None else json.loads(text) for text in searched_windows(result)["parameters"].to_list()]
     names = list(dict.fromkeys(name for parameters in chosen for name in parameters))
     if not names:
         return []
@@ -101,8 +112,10 @@ def _stability(windows: pl.DataFrame, labels: list[str]) -> list[Chart | Table]:
     return [Chart("stability", "Parameter stability", note, traces, layout)]
 
 
-def _windows_table(windows: pl.DataFrame) -> Table:
-    head = ["window", "train from", "train before", "test from", "test before"]
+def windows_table(windows: pl.DataFrame) -> Table:
+    """List windows: their spans, figures in training and in the test, stress, the chosen set."""
+    parts = [name for name in ("split", "group", "path") if name in windows.columns]
+    head = ["window", *parts, "train from", "train before", "test from", "test before"]
     head += [f"{part} {FIGURES[name].label}" for name in WINDOW_FIGURES for part in ("train", "test")]
     head += ["train stress", "test stress", "chosen set"]
     rows: list[list[Any]] = []
@@ -111,7 +124,8 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         figures = [figure_number(name, row[f"{part}_{name}"]) for name in WINDOW_FIGURES for part in ("train", "test")]
         stress = [(f"{row[f'{part}_stress_share']:.0%}", row[f"{part}_stress_share"]) for part in ("train", "test")]
         chosen = "cash" if row["parameters"] is None else parameters_text(json.loads(row["parameters"]))
-        rows.append([(str(row["window"]), row["window"]), *spans, *figures, *stress, chosen])
+        numbers = [(str(row[name]), row[name]) for name in ("window", *parts)]
+        rows.append([*numbers, *spans, *figures, *stress, chosen])
     return Table(
         "windows",
         "Windows",

@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from admf_ray.core.bars import Bars
+from admf_ray.data.spans import Stretch
 from admf_ray.engine.composition import Composition
 from admf_ray.errors import first_line
 from admf_ray.files import write_text
@@ -34,12 +35,12 @@ _LEFT_OUT: dict[type, set[str]] = {
 """Fields that follow from others, or never enter a result."""
 
 
-def sweep_key(search: Search, spans: Sequence[tuple[int, int]], choice: Choice, recorded: Sequence[str]) -> str:
+def sweep_key(search: Search, spans: Sequence[Stretch], choice: Choice, recorded: Sequence[str]) -> str:
     """Hash everything that the trials of a sweep follow from: code, machine, data, candidates, rules, spans, choice."""
     return fingerprint_value(["sweep", *_made_by(), _plain(search), _plain(spans), _plain(choice), list(recorded)])
 
 
-def study_keys(search: Search, spans: Sequence[tuple[int, int]], choice: Choice) -> list[str]:
+def study_keys(search: Search, spans: Sequence[Stretch], choice: Choice) -> list[str]:
     """Hash everything that the study of each span follows from; its number is among it, as seeds come out of it."""
     # The one set that stands for the candidates shows that there are some, and enters nothing.
     spec = [*_made_by(), _plain(search, {"candidates"}), _plain(choice)]

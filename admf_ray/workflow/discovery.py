@@ -41,7 +41,18 @@ from admf_ray.workflow.searching import PHASE, Searched, search_windows
 from admf_ray.workflow.stored import Tables
 from admf_ray.workflow.trials import candidates_table, trials_table
 
-__all__ = ["PHASE", "audited", "relative_to", "run_sweep", "run_walk_forward", "span_variant"]
+__all__ = [
+    "PHASE",
+    "audited",
+    "front_frames",
+    "relative_to",
+    "run_sweep",
+    "run_walk_forward",
+    "span_variant",
+    "survival",
+    "window_record",
+    "work_record",
+]
 
 
 def run_walk_forward(
@@ -93,8 +104,8 @@ def run_walk_forward(
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
         outcome = evaluate_window(search, hub, window, leaders[window.index], choice)
         outcomes.append(outcome)
-        observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
-        observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
+        observe("TRAIN_WINDOW", window_record(search, outcome, outcome.train))
+        observe("TEST_WINDOW", window_record(search, outcome, outcome.test.metrics if outcome.test else None))
     certified = certify(search, hub, outcomes, executor)
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
@@ -106,7 +117,7 @@ def run_walk_forward(
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
     trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)))
     found.forget()
-    fronts, sizes = _fronts(leaders, choice)
+    fronts, sizes = front_frames(leaders, choice)
     frames = {
         "windows": windows_frame(search.bars, search.candidates, outcomes),
         "equity": equity_frame(search.bars, stitched),
@@ -124,7 +135,7 @@ def run_walk_forward(
         "out_of_sample": stitched.metrics,
         "benchmark": stitched.benchmark_metrics,
         "relative": relative_to(search, stitched.equity, stitched.benchmark),
-        **_survival(frames["windows"]),
+        **survival(frames["windows"]),
         **sizes,
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
@@ -132,7 +143,7 @@ def run_walk_forward(
         "fitted": fitted_numbers(
             search, hub, [(window, winner, windows[window].train) for window, winner, _ in judged]
         ),
-        **_work(found, choice, record, found.simulated + len(tested)),
+        **work_record(found, choice, record, found.simulated + len(tested)),
     }
     if earlier is not None:
         summary["extends"] = {"run": earlier.name, "windows": known}
@@ -182,7 +193,7 @@ def run_sweep(
         "headline": "none: the best of a sweep is in sample",
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "best": None,
-        **_work(found, choice, record, found.simulated),
+        **work_record(found, choice, record, found.simulated),
     }
     variants = []
     if best is not None:
@@ -198,13 +209,13 @@ def run_sweep(
     trials = trials_table(folder / "trials.parquet", found.trials(0))
     found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
-    fronts, sizes = _fronts(found.leaders, choice)
+    fronts, sizes = front_frames(found.leaders, choice)
     summary |= sizes
     tables = Tables({**fronts, **found.frames}, stored)
     return PhaseResult(PHASE, tables, summary, variants)
 
 
-def _fronts(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+def front_frames(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
     """Give the table of Pareto fronts and what the summary says of them; nothing where there is one objective."""
     if not choice.objectives:
         return {}, {}
@@ -255,7 +266,7 @@ def relative_to(
     return relative(own, held, periods, search.rules.risk_free / periods)
 
 
-def _work(found: Searched, choice: Choice, record: str, backtests: int) -> dict[str, Any]:
+def work_record(found: Searched, choice: Choice, record: str, backtests: int) -> dict[str, Any]:
     """Say what was searched and how much work it was."""
     return {
         "strategy": found.search.composition.name,
@@ -271,7 +282,7 @@ def _work(found: Searched, choice: Choice, record: str, backtests: int) -> dict[
     }
 
 
-def _survival(windows: pl.DataFrame) -> dict[str, float]:
+def survival(windows: pl.DataFrame) -> dict[str, float]:
     """Say how much of the winners' Sharpe in training was left in the tests, in the mean of the windows.
 
     The means are over windows whose winner has a Sharpe in training; a test without one (it never traded) counts as 0.
@@ -286,7 +297,8 @@ def _survival(windows: pl.DataFrame) -> dict[str, float]:
     }
 
 
-def _window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
+def window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
+    """Say for the record of progress what won a window, with its metrics in training or in the test."""
     parameters = None if outcome.winner is None else search.candidates.parameters(outcome.winner)
     return {
         "window": outcome.window.index,

@@ -10,6 +10,7 @@ import polars as pl
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
+from admf_ray.data.spans import Stretch
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
@@ -31,15 +32,25 @@ def boundary(bars: Bars, index: int) -> int:
     return int(bars.known_at[index]) if index < len(bars) else bars.covers_until
 
 
-def windows_frame(bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
+def windows_frame(
+    bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome], trained: Sequence[Stretch] | None = None
+) -> pl.DataFrame:
     """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
 
     Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate. The
     last columns say what the market went through in each span: `admf_ray.data.stress.Stress`.
+
+    Parameters
+    ----------
+    bars : Bars
+    candidates : Candidates
+    outcomes : sequence of WindowOutcome
+    trained : sequence of Stretch, optional
+        What each was trained on, where that is not the train span of its window.
     """
     undefined = dict.fromkeys(METRICS, np.nan)
     windows = [outcome.window for outcome in outcomes]
-    trained = [(window.train_start, window.train_stop) for window in windows]
+    trained = [window.train for window in windows] if trained is None else trained
     tested = [(window.test_start, window.test_stop) for window in windows]
     stress = stress_of(bars, [*trained, *tested])
     rows = []

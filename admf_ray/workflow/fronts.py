@@ -75,7 +75,9 @@ def drawn_fronts(result: RunResult) -> list[DrawnFront]:
 
 def _winner(result: RunResult, window: int) -> int | None:
     if "windows" in result.tables:
-        won: int | None = result.windows["candidate"][window]
+        # Of a split, which has a row for each group that it tests, all have the same winner.
+        rows = result.windows.filter(pl.col("split" if "split" in result.windows.columns else "window") == window)
+        won: int | None = rows["candidate"][0]
         return won
     best = result.summary["best"]
     return int(best["candidate"]) if best else None

@@ -85,11 +85,11 @@ class Performance:
     manifest, data_report : dict
         As the files of the run hold them.
     paths : Paths or None
-        None where the run has no equity path, a sweep, or one for each of several books.
+        None where the run has no equity path, a sweep, or several: those of books, or of a cross-validation.
     books : dict of str to Paths
         By book; empty where the run has one account.
     bands : list of Band
-        Regimes over time; empty without a classifier.
+        Regimes over time; empty without a classifier, and where several paths go over the same time.
     members : polars.DataFrame
         See `admf_ray.workflow.attribution.member_shares`; no rows without an ensemble.
     containers : dict or None
@@ -124,9 +124,11 @@ def performance(result: RunResult) -> Performance:
     assert result.directory is not None
     manifest = read_json(result.directory / "manifest.json")
     periods, containers = float(manifest["data"]["periods_per_year"]), result.directory / "containers.json"
+    is_single = "paths" not in result.tables
     paths = {
         book: _paths(tables["equity"], tables["trades"], result.summary["account"], periods)
         for book, tables in result.accounts("equity", "trades").items()
+        if is_single
     }
     return Performance(
         result,
@@ -135,7 +137,7 @@ def performance(result: RunResult) -> Performance:
         read_json(result.directory / "data_report.json"),
         paths.pop(None, None),
         {str(book): own for book, own in paths.items()},
-        regime_bands(result),
+        regime_bands(result) if is_single else [],
         member_shares(result),
         read_json(containers) if containers.is_file() else None,
         best_cells(result) if "trials" in result.tables else None,

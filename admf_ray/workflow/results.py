@@ -18,7 +18,7 @@ __all__ = ["FINGERPRINTED", "RunResult", "best_trials", "fingerprint_frame", "lo
 
 FINGERPRINTED = (
     *("candidates", "trials", "windows", "front", "equity", "positions", "fills", "trades"),
-    *("books", "regimes", "switches"),
+    *("books", "regimes", "switches", "paths"),
 )
 """Tables that must be equal whoever computed them."""
 

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from admf_ray._types import ChunkDone, Executor, Fault, Observer
+from admf_ray.data.spans import Stretch, bars_in
 from admf_ray.errors import ChunkError
 from admf_ray.indicators import Hub
 from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Search, plan_search, sweep_spans
@@ -64,7 +65,7 @@ class Searched:
 
 def search_windows(
     search: Search,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Stretch],
     choice: Choice,
     recorded: Sequence[str],
     executor: Executor,
@@ -77,8 +78,8 @@ def search_windows(
     Parameters
     ----------
     search : Search
-    spans : sequence of (start, stop)
-        Half-open, in bars.
+    spans : sequence of (start, stop), or of such pieces
+        Half-open, in bars; see `admf_ray.optimize.sweep_spans`.
     choice : Choice
     recorded : sequence of str
         Metrics that are recorded of all trials.
@@ -106,7 +107,7 @@ def search_windows(
 
 def _sweep_windows(
     search: Search,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Stretch],
     choice: Choice,
     recorded: Sequence[str],
     executor: Executor,
@@ -158,7 +159,7 @@ def _sweep_windows(
         hub=hub,
         leaders=leaders,
         simulated=total * len(spans),
-        bars_swept=left * sum(stop - start for start, stop in spans),
+        bars_swept=left * sum(map(bars_in, spans)),
         reused=reused,
         frames={"timings": _timings(rows)} | ({"failures": failures_frame(failed)} if failed else {}),
         trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
@@ -168,7 +169,7 @@ def _sweep_windows(
 
 def _study_windows(
     search: Search,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Stretch],
     choice: Choice,
     recorded: Sequence[str],
     executor: Executor,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from admf_ray._types import ChunkDone, Executor, Observer
+from admf_ray.data.spans import Stretch, bars_in, pieces_of
 from admf_ray.optimize import (
     EVALUATE,
     Candidates,
@@ -40,7 +41,7 @@ class Studying:
     ----------
     search : Search
         With ``adaptive``.
-    spans : sequence of (start, stop)
+    spans : sequence of (start, stop), or of such pieces
         Half-open, in bars: one for each study.
     choice : Choice
     executor : Executor
@@ -65,7 +66,7 @@ class Studying:
     def __init__(
         self,
         search: Search,
-        spans: Sequence[tuple[int, int]],
+        spans: Sequence[Stretch],
         choice: Choice,
         executor: Executor,
         observe: Observer,
@@ -179,8 +180,8 @@ class Studying:
         self.studies[studied.window] = studied
         while self._storage is not None and self._stored in self.studies:
             first = sum(len(self.studies[window].params) for window in range(self._stored))
-            start, stop = self._spans[self._stored]
-            span = {"train_start": self._moment(start), "train_stop": self._moment(stop)}
+            pieces = pieces_of(self._spans[self._stored])
+            span = {"train_start": self._moment(pieces[0][0]), "train_stop": self._moment(pieces[-1][1])}
             self._storage.add(self.studies[self._stored], first, span)
             self._stored += 1
 
@@ -191,8 +192,7 @@ class Studying:
         """Tell of a chunk; progress counts sets of one window, of which each study has its share."""
         first = self._sets[window]
         self._sets[window] = first + sets
-        start, stop = self._spans[window]
-        self.bars_swept += sets * (stop - start)
+        self.bars_swept += sets * bars_in(self._spans[window])
         timed = {"chunk": window, "first": first, "last": first + sets, "host": done.host, "seconds": done.seconds}
         self.timings.append(timed)
         before, now = sum(self._sets.values()) - sets, sum(self._sets.values())

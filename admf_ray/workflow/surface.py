@@ -10,7 +10,7 @@ import polars as pl
 
 from admf_ray.workflow.results import RunResult
 
-__all__ = ["Pair", "Surface", "best_cells"]
+__all__ = ["Pair", "Surface", "best_cells", "searched_windows"]
 
 Array = npt.NDArray[np.float64]
 
@@ -64,8 +64,8 @@ def best_cells(result: RunResult) -> Surface | None:
     if not names:
         return None
     axes = [_Axis(*np.unique(values[name].to_numpy(), return_inverse=True)) for name in names]
-    windows = len(result.windows) if "windows" in result.tables else 1
-    winners = _winners(result, windows)
+    winners = _winners(result)
+    windows = len(winners)
     pairs: list[tuple[int, int | None]] = list(combinations(range(len(names)), 2)) or [(0, None)]
     most = _CELLS // (len(pairs) * windows)
     cells = [_Cells.of(axes[first], None if second is None else axes[second], most) for first, second in pairs]
@@ -99,11 +99,17 @@ def best_cells(result: RunResult) -> Surface | None:
     )
 
 
-def _winners(result: RunResult, windows: int) -> list[int | None]:
+def searched_windows(result: RunResult) -> pl.DataFrame:
+    """Give the windows that trials are of: one of each split where several test the same winner."""
+    windows = result.windows
+    return windows.unique("split", keep="first", maintain_order=True) if "split" in windows.columns else windows
+
+
+def _winners(result: RunResult) -> list[int | None]:
     if "windows" in result.tables:
-        return list(result.windows["candidate"].to_list())
+        return list(searched_windows(result)["candidate"].to_list())
     best = result.summary.get("best")
-    return [best["candidate"] if best else None] * windows
+    return [best["candidate"] if best else None]
 
 
 def _scores(result: RunResult, candidates: int, windows: int) -> Iterator[Array]:

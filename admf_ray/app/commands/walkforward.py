@@ -1,4 +1,4 @@
-"""``+experiment=walkforward``: search on rolling windows, test on what follows."""
+"""``+experiment=walkforward``: search on rolling windows, test on what follows; or on splits of all groups of bars."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +8,18 @@ from rich.console import Console
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, cut_windows, doubts, left_out, window_spans
 from admf_ray.app.configuration import differing_options, plain_config
+from admf_ray.app.folds import combinatorial_plan, split_spans
 from admf_ray.app.running import chunk_cache, run_search, show
-from admf_ray.app.settings import Settings
+from admf_ray.app.settings import CombinatorialWindows, Settings
 from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import Search, check_memory, recording
 from admf_ray.plugins import active_plugins
-from admf_ray.report import print_walk_forward
+from admf_ray.report import print_combinatorial, print_walk_forward
 from admf_ray.workflow import RunResult, load_run
+from admf_ray.workflow.combinatorial import run_combinatorial
 from admf_ray.workflow.discovery import PHASE, run_walk_forward
 from admf_ray.workflow.extension import Earlier, earlier_run
 from admf_ray.workflow.ledger import Effort
@@ -27,7 +29,12 @@ __all__ = ["compute", "run"]
 
 
 def compute(settings: Settings, bars: Bars, observer: Observer | None = None) -> RunResult:
-    """Run the walk-forward of these settings on bars; with ``run`` extend that run by the windows it has not."""
+    """Run the walk-forward of these settings on bars; with ``run`` extend that run by the windows it has not.
+
+    With windows of kind cpcv it is the combinatorial purged cross-validation in its place.
+    """
+    if isinstance(settings.windows, CombinatorialWindows):
+        return _combinatorial(settings.windows, settings, bars, observer)
     windows = cut_windows(settings, bars)
     settings = warmed(settings, bars, windows)
     search = assemble_search(settings, bars)
@@ -56,6 +63,28 @@ def _effort(settings: Settings, search: Search, windows: int) -> Effort:
     return Effort(search.composition.name, candidates, trials, warmth(settings))
 
 
+def _combinatorial(
+    windows: CombinatorialWindows, settings: Settings, bars: Bars, observer: Observer | None
+) -> RunResult:
+    search = assemble_search(settings, bars)
+    plan = combinatorial_plan(windows, settings, search)
+    check_memory(search, plan.splits)
+    trials = search.sets * plan.splits
+    record = recording(settings.search.record, trials)
+    cache = chunk_cache(settings)
+    return run_search(
+        settings,
+        bars,
+        [*doubts(settings, bars, split_spans(plan.cut(bars), bars)), *left_out(settings, trials)],
+        observer,
+        PHASE,
+        lambda executor, observe, folder: run_combinatorial(
+            search, plan, settings.choice, record, executor, observe, folder, cache
+        ),
+        _effort(settings, search, plan.splits),
+    )
+
+
 def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Window]) -> Earlier:
     """Take over a run that differs in its data only."""
     earlier = load_run(run)
@@ -73,4 +102,5 @@ def _earlier(settings: Settings, run: Path, search: Search, windows: Sequence[Wi
 
 def run(settings: Settings, console: Console) -> int:
     """Run it from the command line."""
-    return show(settings, console, compute, print_walk_forward)
+    is_combinatorial = isinstance(settings.windows, CombinatorialWindows)
+    return show(settings, console, compute, print_combinatorial if is_combinatorial else print_walk_forward)

@@ -110,6 +110,7 @@ def test_the_grouped_sweep_gives_the_groups_and_metrics_of_every_segment(sp500: 
         0,
         bars.history_reached(),
         np.array(SPANS),
+        np.arange(len(SPANS) + 1),
         search.rules.limit_records(bars.symbols),
         search.rules.record(bars.periods_per_year),
         search.flat(hub),

@@ -18,6 +18,7 @@ from admf_ray.errors import ConfigError
 from admf_ray.optimize import (
     ADAPTIVE,
     BEST,
+    EARLIEST,
     JOURNAL,
     MOST_RECORDED,
     Adaptive,
@@ -77,9 +78,9 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
                 "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
                 f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
             )
-        candidates, adaptive = _candidates(settings, composition, params)
+        candidates, adaptive, space = _candidates(settings, composition, params)
     else:
-        candidates, adaptive = Candidates.single(composition.complete(params)), None
+        candidates, adaptive, space = Candidates.single(composition.complete(params)), None, None
     rules = settings.account
     check_account(rules, bars)
     search = plan_search(bars, composition, candidates, rules)
@@ -92,7 +93,7 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
         raise ConfigError("engine.streams: containers stream the hub; allowed: engine=event_driven, or false")
     fit = _fit_span(settings, bars, composition, searched)
     streams = settings.engine.streams
-    return replace(search, isolated=isolated, engine=engine, streams=streams, adaptive=adaptive, fit=fit)
+    return replace(search, isolated=isolated, engine=engine, streams=streams, adaptive=adaptive, fit=fit, space=space)
 
 
 def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched: bool) -> tuple[int, int] | None:
@@ -151,17 +152,20 @@ def check_account(rules: AccountRules, bars: Bars) -> None:
 
 def _candidates(
     settings: Settings, composition: Composition, params: Mapping[str, float]
-) -> tuple[Candidates, Adaptive | None]:
-    """Expand or draw the candidates that ``search`` asks for; or give one of them, and how others are proposed."""
+) -> tuple[Candidates, Adaptive | None, Space | None]:
+    """Expand or draw the candidates that ``search`` asks for; or give one of them, and how others are proposed.
+
+    The space out of which they come is that of `Search`: none for a grid.
+    """
     search, given = settings.search, settings.strategy.space
     if search.sampler == "grid":
         if search.points:
             raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
         axes = {name: _values(name, values) for name, values in given.items()}
-        return expand_grid(composition, params, axes, search.constraints), None
+        return expand_grid(composition, params, axes, search.constraints), None, None
     space = search_space(settings, composition, params)
     if search.sampler not in ADAPTIVE:
-        return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None
+        return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None, space
     # One set that obeys all shows that there are some, and that its series can be computed.
     example = draw_candidates(space, "random", 1, settings.seed, search.points)
     ranges = _ranges(settings)
@@ -178,8 +182,9 @@ def _candidates(
         search.constraints,
         search.points,
         _storage(settings),
+        search.pruning,
     )
-    return example, proposing
+    return example, proposing, space
 
 
 def search_space(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Space:
@@ -268,7 +273,7 @@ def doubts(settings: Settings, bars: Bars, spans: Sequence[tuple[str, int, int]]
 
 def _idle_options(settings: Settings) -> list[str]:
     """Name options that were changed and do nothing for want of another one, and a size that is hardly a volatility."""
-    risk, execution, rules = settings.risk, settings.execution, settings.account
+    risk, execution, rules, search = settings.risk, settings.execution, settings.account, settings.search
     by_volatility = SIZINGS[risk.sizing].by_volatility
     found = [
         f"{option} does nothing {without}"
@@ -295,6 +300,12 @@ def _idle_options(settings: Settings) -> list[str]:
                 "without execution.allow_short",
             ),
             (
+                "search.blocks",
+                search.blocks != 4 and search.selection != "worst_block" and search.pruning == "none",
+                "without search.selection=worst_block or search.pruning",
+            ),
+            ("search.top", search.top != 5 and search.selection != "top_n", "without search.selection=top_n"),
+            (
                 "execution.loan_rate",
                 execution.loan_rate > 0.0 and execution.account == "cash",
                 "without execution.account=margin",
@@ -302,6 +313,10 @@ def _idle_options(settings: Settings) -> list[str]:
         )
         if is_changed
     ]
+    if search.pruning != "none" and search.blocks == EARLIEST:
+        found.append(
+            f"search.blocks={EARLIEST}: a set is pruned after {EARLIEST} blocks at the earliest; more of them save more"
+        )
     if by_volatility and risk.size >= 1.0:
         found.append(f"risk.size={risk.size:g} is a volatility of {risk.size:.0%} a year: risk.cap binds nearly always")
     return found

@@ -266,6 +266,9 @@ def variant_yaml(settings: Settings, variant: Variant, run: Path) -> str:
     values["experiment"] = "backtest"
     values["dataset"] = None
     values["strategy"] |= {"params": variant.parameters, "space": {}}
+    if variant.members:
+        members = {name: {"strategy": values["strategy"]["name"]} for name in variant.members}
+        values["ensemble"] = {"kind": "weighted", "members": members, "weights": {}}
     if variant.fit is not None:
         values["classifier"]["fit"] = dict(zip(("start", "stop"), map(_moment, variant.fit), strict=True))
     values["span"] = {"start": _moment(variant.start), "stop": _moment(variant.stop)}

@@ -27,7 +27,7 @@ from admf_ray.core.registry import unknown_name
 from admf_ray.data import DataRequest, Dataset, Sanity, Span, parse_date
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import COMPOSITES, JOURNAL, OBJECTIVES, Choice, checked_place, shown_place
+from admf_ray.optimize import BEST, COMPOSITES, JOURNAL, OBJECTIVES, Choice, checked_place, shown_place
 from admf_ray.plugins import plugin_file
 
 __all__ = [
@@ -209,6 +209,10 @@ class SearchSettings(Section):
     objective: str = "sharpe"
     objectives: tuple[str, ...] = ()
     min_trades: Annotated[int, Field(ge=1)] = 1
+    selection: Literal["best", "plateau", "worst_block", "top_n"] = "best"
+    blocks: Annotated[int, Field(ge=2)] = 4
+    top: Annotated[int, Field(ge=2, le=BEST)] = 5
+    pruning: Literal["none", "wilcoxon"] = "none"
     constraints: Sequence[str] = ()
     record: Literal["all", "objective"] = "all"
     cache: Annotated[int, Field(ge=0)] = 2_000
@@ -398,7 +402,8 @@ class Settings(Section):
     @property
     def choice(self) -> Choice:
         """How winners are chosen."""
-        return Choice(self.search.objective, self.search.min_trades, self.search.objectives)
+        asked = self.search
+        return Choice(asked.objective, asked.min_trades, asked.objectives, asked.selection, asked.blocks, asked.top)
 
     @property
     def account(self) -> AccountRules:

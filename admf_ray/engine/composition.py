@@ -168,6 +168,21 @@ class Composition:
         """Names of the members, in order."""
         return tuple(member.name for member in self.members)
 
+    def together(self, count: int) -> "Composition":
+        """Give an ensemble of so many members of its only strategy, with equal weights; of one itself.
+
+        Examples
+        --------
+        >>> from admf_ray.strategies import STRATEGIES
+        >>> Composition.of(STRATEGIES["sma_cross"]).together(3).parameter_names[:4]
+        ('fast', 'slow', 'sma_cross_2_fast', 'sma_cross_2_slow')
+        """
+        if count == 1:
+            return self
+        (member,) = self.members
+        others = (replace(member, name=f"{member.name}_{number}") for number in range(2, count + 1))
+        return Composition((member, *others), ensemble="weighted", weights=(1.0 / count,) * count)
+
     # As one strategy
 
     @property
@@ -271,6 +286,11 @@ class Composition:
         """Whether its targets are those of one kernel, so that a sweep may run it by itself."""
         member = self.members[0]
         return self.ensemble is None and not member.trades_in and not member.sets and not member.strategy.is_python
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one strategy that no classifier has a say in."""
+        return self.ensemble is None and not self.watches
 
     @property
     def is_python(self) -> bool:

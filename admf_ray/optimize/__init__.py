@@ -1,12 +1,14 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
+from admf_ray.optimize.blocks import EARLIEST, blocks_of, check_blocks
 from admf_ray.optimize.certification import certify, segment_fingerprint
-from admf_ray.optimize.evaluation import EVALUATE, Known, Params, parted
-from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, STATUSES, Choice, choose, trial_status
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Stage, parted
+from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, SELECTIONS, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.place import JOURNAL, checked_place, shown_place
 from admf_ray.optimize.remembering import Memory, longest_memory
 from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, Studied, draw_candidates
-from admf_ray.optimize.search import Search, check_memory, compute_together, plan_search, sweep_spans
+from admf_ray.optimize.search import Search, Tested, check_memory, compute_together, plan_search, sweep_spans
+from admf_ray.optimize.selection import Chosen, check_plateau, select
 from admf_ray.optimize.space import Candidates, DrawnRange, Space, axis_values, expand_grid, plan_space
 from admf_ray.optimize.trials import (
     BEST,
@@ -18,21 +20,32 @@ from admf_ray.optimize.trials import (
     recorded_metrics,
     recording,
 )
-from admf_ray.optimize.walk_forward import Stitched, WindowOutcome, buy_and_hold, evaluate_window, refill, stitch
+from admf_ray.optimize.walk_forward import (
+    Stitched,
+    WindowOutcome,
+    buy_and_hold,
+    evaluate_window,
+    refill,
+    stitch,
+    trained,
+)
 
 __all__ = [
     "ADAPTIVE",
     "BEST",
     "COMPOSITES",
+    "EARLIEST",
     "EVALUATE",
     "JOURNAL",
     "MOST_RECORDED",
     "OBJECTIVES",
     "RECORDS",
+    "SELECTIONS",
     "STATUSES",
     "Adaptive",
     "Candidates",
     "Choice",
+    "Chosen",
     "DrawnRange",
     "Failed",
     "Known",
@@ -41,14 +54,19 @@ __all__ = [
     "Params",
     "Search",
     "Space",
+    "Stage",
     "Stitched",
     "Studied",
+    "Tested",
     "TrialChunk",
     "WindowOutcome",
     "axis_values",
+    "blocks_of",
     "buy_and_hold",
     "certify",
+    "check_blocks",
     "check_memory",
+    "check_plateau",
     "checked_place",
     "choose",
     "compute_together",
@@ -63,8 +81,10 @@ __all__ = [
     "recording",
     "refill",
     "segment_fingerprint",
+    "select",
     "shown_place",
     "stitch",
     "sweep_spans",
+    "trained",
     "trial_status",
 ]

@@ -36,12 +36,12 @@ def segment_fingerprint(segment: Segment) -> str:
 
 
 def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -> list[str]:
-    """Simulate candidates by the engine of the bundle; what hosts call.
+    """Simulate winners by the engine of the bundle; what hosts call.
 
     Parameters
     ----------
-    chunk : sequence of (rows, params, fitted, start, stop)
-        Of `admf_ray.engine.setup.Setup`, and the span.
+    chunk : sequence of (composition, rows, params, fitted, start, stop)
+        Of `admf_ray.engine.setup.Setup`, the composition as names, and the span.
     bundle : mapping
         What `certify` shares.
 
@@ -51,13 +51,12 @@ def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -
         Fingerprints.
     """
     activate(bundle["plugins"])
-    composition = Composition.named(bundle["composition"])
     run = run_segment_in_container if bundle["in_containers"] else run_segment
     series = bundle["bars"], bundle["matrix"]
     account = bundle["account"], bundle["flat"]
     return [
-        segment_fingerprint(run(Setup(composition, *series, rows, params, *account, fitted), start, stop))
-        for rows, params, fitted, start, stop in chunk
+        segment_fingerprint(run(Setup(Composition.named(names), *series, rows, params, *account, fitted), start, stop))
+        for names, rows, params, fitted, start, stop in chunk
     ]
 
 
@@ -77,16 +76,15 @@ def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executo
     tested = [(outcome, outcome.test) for outcome in outcomes if outcome.test is not None]
     wanted = []
     for outcome, _ in tested:
-        assert outcome.winner is not None
-        setup = search.setup(hub, outcome.winner, outcome.window.train)
+        assert outcome.chosen is not None
+        setup = search.setup(hub, outcome.chosen.candidates, outcome.window.train)
         span = outcome.window.test_start, outcome.window.test_stop
-        wanted.append((setup.rows, setup.params, setup.fitted, *span))
+        wanted.append((setup.composition.names(), setup.rows, setup.params, setup.fitted, *span))
     chunks = [wanted[first :: executor.workers] for first in range(min(executor.workers, len(wanted)))]
     shared = executor.share(
         {
             "plugins": active_plugins(),
             "in_containers": search.engine == "compiled",
-            "composition": search.composition.names(),
             "bars": search.bars,
             "matrix": hub.matrix,
             "account": search.rules,

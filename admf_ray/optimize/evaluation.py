@@ -1,5 +1,6 @@
 """Evaluating what studies propose: sets of parameters over the train span of a window, on whatever host."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,21 +8,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.data.spans import bars_in
 from admf_ray.engine import hosting, sweep
 from admf_ray.engine.composition import Composition
 from admf_ray.indicators import Hub
+from admf_ray.optimize.blocks import blocks_of, swept_spans, worst_blocks
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
 from admf_ray.optimize.trials import Failed, halved
 from admf_ray.plugins import activate
 
-__all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "evaluate", "parted"]
+__all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "Stage", "evaluate", "parted"]
 
 EVALUATE = "admf_ray.optimize.evaluation:evaluate"
 """What evaluates chunks of proposed sets; `parted` splits those that fail."""
 
 Params = tuple[float, ...]
 """One parameter set, in the order of the composition's parameters."""
+
+Stage = int | None
+"""What a set is evaluated on: a block of the train span, by its number, or None for the whole of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,12 @@ class Proposed:
     ----------
     window : int
     sets : sequence of Params
+    stage : Stage
     """
 
     window: int
     sets: Sequence[Params]
+    stage: Stage = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +53,36 @@ class Evaluated:
     Attributes
     ----------
     metrics : float64 array, shape [set, len(METRICS)]
+    worst_block : float64 array, shape [set]
+        See `admf_ray.optimize.blocks.WORST_BLOCK`; NaN where it does not decide.
+    bars : int
+        That were simulated of each set.
     containers : list of dict
         That live on the host; see `admf_ray.engine.hosting.live_containers`.
     """
 
     metrics: npt.NDArray[np.float64]
+    worst_block: npt.NDArray[np.float64]
+    bars: int
     containers: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one set in one window.
+    """What is known of one set at one stage of one window.
 
     Attributes
     ----------
     metrics : float64 array, shape [len(METRICS)]
         NaN where it failed.
+    worst_block : float
+        As of `Evaluated`.
     failed : Failed or None
         With a row that is to be filled in.
     """
 
     metrics: npt.NDArray[np.float64]
+    worst_block: float = math.nan
     failed: Failed | None = None
 
 
@@ -91,10 +108,17 @@ def evaluate(chunk: Proposed, bundle: Mapping[str, Any]) -> Evaluated:
     hub.subscribe(search.keys)
     kept["hub"] = hub
     wanted = search.requests.wanted(search.candidates, 0, len(params))
-    own = search.bundle(hub, [bundle["spans"][chunk.window]], bundle["choice"], ())
+    span, choice = bundle["spans"][chunk.window], bundle["choice"]
+    if chunk.stage is None:
+        swept, trained = swept_spans([span], choice)
+    else:
+        swept, trained = [blocks_of(span, choice.blocks)[chunk.stage]], [span]
+    own = search.bundle(hub, swept, choice, (), trained)
     is_driven = search.engine == "event_driven"
-    metrics = (hosting.run_chunk if is_driven else sweep.run_chunk)(params, wanted, own)[:, 0]
-    return Evaluated(metrics, hosting.live_containers() if is_driven else [])
+    metrics = (hosting.run_chunk if is_driven else sweep.run_chunk)(params, wanted, own)
+    worst = worst_blocks(metrics[:, 1:], choice)[:, 0] if len(swept) > 1 else np.full(len(params), np.nan)
+    bars = sum(map(bars_in, swept))
+    return Evaluated(metrics[:, 0], worst, bars, hosting.live_containers() if is_driven else [])
 
 
 def parted(chunk: Proposed) -> list[Proposed]:

@@ -11,7 +11,7 @@ from admf_ray.core.expressions import Formula
 from admf_ray.optimize.pareto import pareto_front
 from admf_ray.portfolio.metrics import METRICS
 
-__all__ = ["COMPOSITES", "OBJECTIVES", "STATUSES", "Choice", "choose", "front", "may_win", "trial_status"]
+__all__ = ["COMPOSITES", "OBJECTIVES", "SELECTIONS", "STATUSES", "Choice", "choose", "front", "may_win", "trial_status"]
 
 OBJECTIVES = ("sharpe", "sortino", "calmar", "total_return", "profit_factor")
 """Metrics that can be maximized; see `admf_ray.portfolio.metrics.measure`."""
@@ -24,9 +24,14 @@ COMPOSITES = {
 }
 """Weighted sums by asset class of Sharpe, growth a year, win rate and mean trade, each over what is usual there."""
 
-STATUSES = ("complete", "few_trades", "undefined", "failed")
+SELECTIONS = ("best", "plateau", "worst_block", "top_n")
+"""Which of the trials that may win does: the highest objective, the highest mean over its neighbourhood, the highest
+minimum over blocks of the train span, or the best ones together; see `admf_ray.optimize.selection`."""
+
+STATUSES = ("complete", "few_trades", "undefined", "failed", "pruned")
 """Of a trial: it may win; it made fewer than ``min_trades`` trades; its objective is no finite number; it was not
-simulated to the end, and has no metrics."""
+simulated to the end, and has no metrics; its study gave it up after some blocks of the train span, as
+`admf_ray.optimize.pruning` says, and it has no metrics either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,20 @@ class Choice:
     objectives : tuple of str
         Where there are several: metrics, `COMPOSITES` or formulas that are maximized together. A winner is then the
         best by ``objective`` of those that none is better than in all of them.
+    selection : str
+        One of `SELECTIONS`.
+    blocks : int
+        Into which a train span is cut; see `admf_ray.optimize.blocks.blocks_of`.
+    top : int
+        Candidates that are tested together by ``top_n``.
     """
 
     objective: str
     min_trades: int
     objectives: tuple[str, ...] = ()
+    selection: str = "best"
+    blocks: int = 4
+    top: int = 5
 
     @property
     def formula(self) -> Formula:

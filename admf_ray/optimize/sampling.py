@@ -43,6 +43,8 @@ class Adaptive:
         Sets that come first.
     storage : str or None
         The place where studies are stored besides: see `admf_ray.optimize.place`.
+    pruning : {"none", "wilcoxon"}
+        Whether sets are given up after some blocks of the train span; see `admf_ray.optimize.pruning`.
     """
 
     sampler: str
@@ -53,6 +55,7 @@ class Adaptive:
     constraints: Sequence[str] = ()
     points: Sequence[Mapping[str, float]] = ()
     storage: str | None = None
+    pruning: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,17 @@ class Studied:
     params : float64 array, shape [trial, parameter]
         No set twice.
     metrics : float64 array, shape [trial, len(METRICS)]
-        NaN of a set that failed.
+        NaN of a set that failed or was given up.
+    worst_block : float64 array, shape [trial]
+        See `admf_ray.optimize.blocks.WORST_BLOCK`; NaN where blocks are not asked for.
+    pruned : bool array, shape [trial]
+        Whether the set was given up.
     proposed : float64 array, shape [proposal, parameter]
         All that was proposed: sets that break constraints and those that were proposed again, too.
     told : float64 array, shape [proposal, objective]
-        What the sampler was told of each; NaN where the set failed.
+        What the sampler was told of each; NaN where the set failed or was given up.
+    bars : int
+        That were simulated, of blocks and of the whole span; 0 where the study is read back.
     containers : list of dict
         That live on the host; see `admf_ray.engine.hosting.live_containers`.
     failures : list of Failed
@@ -78,8 +87,11 @@ class Studied:
     window: int
     params: npt.NDArray[np.float64]
     metrics: npt.NDArray[np.float64]
+    worst_block: npt.NDArray[np.float64]
+    pruned: npt.NDArray[np.bool_]
     proposed: npt.NDArray[np.float64]
     told: npt.NDArray[np.float64]
+    bars: int = 0
     containers: list[dict[str, Any]] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +22,22 @@ from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import AdmfError, CapacityError, ConfigError
 from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys
 from admf_ray.optimize.batches import CandidateChunks
+from admf_ray.optimize.blocks import swept_spans
 from admf_ray.optimize.fitting import fit_watch, fitting_span
 from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.sampling import Adaptive
-from admf_ray.optimize.space import Candidates
+from admf_ray.optimize.space import Candidates, Space
 from admf_ray.optimize.trials import BEST, failed_trials, halved
 from admf_ray.plugins import active_plugins
 from admf_ray.portfolio.audit import Ledger, audit
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Search", "check_memory", "compute_together", "plan_search", "sweep_spans"]
+__all__ = ["Search", "Tested", "check_memory", "compute_together", "plan_search", "sweep_spans"]
+
+Tested: TypeAlias = int | tuple[int, ...]
+"""A candidate, or several that trade together: an ensemble of them with equal weights."""
 
 _EACH = 64
 """Bytes that are held of a candidate at most: its place, and while its trials are put together those of one window."""
@@ -70,6 +74,8 @@ class Search:
     fit : tuple of int, or None
         Bars ``[start, stop)`` on which classifiers are fitted, for every span; None: each span on itself, or on the
         train span of its window.
+    space : Space or None
+        Out of which candidates are drawn or proposed; None where they are a grid.
     """
 
     bars: Bars
@@ -84,6 +90,7 @@ class Search:
     streams: bool = False
     adaptive: Adaptive | None = None
     fit: tuple[int, int] | None = None
+    space: Space | None = None
 
     @property
     def sets(self) -> int:
@@ -148,13 +155,22 @@ class Search:
         """Give the same search with orders filled at the next open."""
         return replace(self, rules=replace(self.rules, fill=FillPolicy.NEXT_OPEN))
 
-    def setup(self, hub: Hub, candidate: int, fit: tuple[int, int] | None = None) -> Setup:
-        """Give one candidate on the series, ready to be simulated.
+    def composed(self, tested: Tested) -> Composition:
+        """Give what trades: the composition that is searched, or the ensemble of several candidates."""
+        return self.composition.together(len(_numbers(tested)))
+
+    def parameters(self, tested: Tested) -> dict[str, float]:
+        """Give the parameters of what trades, by their names in `composed`; whole numbers as int."""
+        values = [value for one in _numbers(tested) for value in self.candidates.parameters(one).values()]
+        return dict(zip(self.composed(tested).parameter_names, values, strict=True))
+
+    def setup(self, hub: Hub, tested: Tested, fit: tuple[int, int] | None = None) -> Setup:
+        """Give a candidate on the series, or several together, ready to be simulated.
 
         Parameters
         ----------
         hub : Hub
-        candidate : int
+        tested : int or tuple of int
         fit : tuple of int, optional
             Bars ``[start, stop)`` on which classifiers are fitted, unless the search says so for all.
 
@@ -163,18 +179,18 @@ class Search:
         ConfigError
             Where a classifier is fitted and nobody says on what.
         """
-        one = candidate, candidate + 1
-        params = self.candidates.block(*one)[0]
-        rows = self.rows(hub)[self.requests.wanted(self.candidates, *one)[0]]
-        setup = Setup(self.composition, self.bars, hub.matrix, rows, params, self.rules, self.flat(hub))
+        known, each = self.rows(hub), [(one, one + 1) for one in _numbers(tested)]
+        params = np.concatenate([self.candidates.block(*one)[0] for one in each])
+        rows = np.concatenate([known[self.requests.wanted(self.candidates, *one)[0]] for one in each], axis=1)
+        setup = Setup(self.composed(tested), self.bars, hub.matrix, rows, params, self.rules, self.flat(hub))
         span = self.fit or fit
         if span is None or not self.composition.is_fitted:
             return setup
         watches = range(len(self.composition.watches))
         return replace(setup, fitted=tuple(fit_watch(setup, watch, span) for watch in watches))
 
-    def segment(self, hub: Hub, candidate: int, start: int, stop: int, fit: tuple[int, int] | None = None) -> Segment:
-        """Simulate one candidate over one span, keep everything that happened, and audit the ledger.
+    def segment(self, hub: Hub, tested: Tested, start: int, stop: int, fit: tuple[int, int] | None = None) -> Segment:
+        """Simulate what trades over one span, keep everything that happened, and audit the ledger.
 
         Parameters as in `setup`.
 
@@ -183,12 +199,12 @@ class Search:
         ContractError
             Where the ledger does not add up; see `admf_ray.portfolio.audit`.
         """
-        setup = self.setup(hub, candidate, fit)
+        setup = self.setup(hub, tested, fit)
         if self.engine == "compiled":
             found = run_segment(setup, start, stop)
         else:
             found = run_segment_in_container(setup, start, stop, hub=hub if self.streams else None)
-        self.check(found, setup.flat, f"candidate {candidate} over bars {start} to {stop}")
+        self.check(found, setup.flat, f"candidate {tested} over bars {start} to {stop}")
         return found
 
     def check(self, segment: Segment, flat: npt.NDArray[Any], where: str) -> None:
@@ -210,9 +226,9 @@ class Search:
         )
         audit(ledger, where)
 
-    def targets(self, hub: Hub, candidate: int, fit: tuple[int, int] | None = None) -> npt.NDArray[np.float64]:
-        """Give the targets of one candidate over the whole series, shape [symbol, bar]; parameters as in `setup`."""
-        return wanted_targets(self.setup(hub, candidate, fit), len(self.bars)).targets
+    def targets(self, hub: Hub, tested: Tested, fit: tuple[int, int] | None = None) -> npt.NDArray[np.float64]:
+        """Give the targets of what trades over the whole series, shape [symbol, bar]; parameters as in `setup`."""
+        return wanted_targets(self.setup(hub, tested, fit), len(self.bars)).targets
 
     def study_bundle(self, spans: Sequence[Stretch], choice: Choice) -> dict[str, Any]:
         """Give what hosts need to run studies or to evaluate what these propose.
@@ -232,13 +248,23 @@ class Search:
             "adaptive": None if self.adaptive is None else replace(self.adaptive, storage=None),
         }
 
-    def bundle(self, hub: Hub, spans: Sequence[Stretch], choice: Choice, recorded: Sequence[str]) -> dict[str, Any]:
-        """Give what hosts need to sweep any of the candidates; see `admf_ray.optimize.trials.sweep_chunk`."""
+    def bundle(
+        self,
+        hub: Hub,
+        spans: Sequence[Stretch],
+        choice: Choice,
+        recorded: Sequence[str],
+        trained: Sequence[Stretch] | None = None,
+    ) -> dict[str, Any]:
+        """Give what hosts need to sweep any of the candidates; see `admf_ray.optimize.trials.sweep_chunk`.
+
+        Classifiers are fitted on the span of ``trained`` that belongs to each span, by default on itself.
+        """
         series: dict[str, Any] = {}
         if self.isolated:
             series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
         if self.engine == "event_driven" or not self.composition.is_plain:
-            series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, spans)}
+            series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, trained or spans)}
         flat = self.flat(hub)
         pieces = [pieces_of(span) for span in spans]
         return series | {
@@ -330,6 +356,10 @@ def compute_together(searches: Collection[Search]) -> Hub:
     return compute_hub(bars, unique, sum(one.requested for one in searches))
 
 
+def _numbers(tested: Tested) -> tuple[int, ...]:
+    return (tested,) if isinstance(tested, int) else tested
+
+
 def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]:
     asked = {}
     if rules.needs_volatility:
@@ -390,7 +420,7 @@ def sweep_spans(
         Half-open, in bars. An account goes through all pieces of a span, flat at the beginning of each.
     choice : Choice
     recorded : sequence of str
-        Metrics that are given of all trials.
+        What is given of all trials; see `admf_ray.optimize.trials.recorded_metrics`.
     executor : Executor
     ranges : sequence of (first, stop)
         The candidates, half-open and ascending.
@@ -402,7 +432,8 @@ def sweep_spans(
         that fails is a chunk by itself, with its failure and with trials that failed.
     """
     chunks = CandidateChunks(ranges, executor.chunk_seconds, executor.workers)
-    shared = executor.share(search.bundle(hub, spans, choice, recorded))
+    swept, trained = swept_spans(spans, choice)
+    shared = executor.share(search.bundle(hub, swept, choice, recorded, trained))
     for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared, halved):
         if done.failure is None:
             chunks.learn(done)

@@ -17,6 +17,7 @@ __all__ = ["Candidates", "Dimension", "DrawnRange", "Space", "axis_values", "exp
 
 _MOST = 20_000_000
 _BLOCK = 1_000_000
+_TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,25 @@ class Dimension:
     def fixed(self) -> float | None:
         """The only value, if there is one."""
         return None if isinstance(self.span, DrawnRange) or len(self.span) != 1 else float(self.span[0])
+
+    def coordinates(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Give where values lie, so that neighbours are not more than 1 apart.
+
+        Of listed values it is the place among them, with a step the number of steps from the low end, else the place in
+        the range, of which a tenth is 1: of its logarithm with ``log``, and a whole number at least.
+        """
+        if not isinstance(self.span, DrawnRange):
+            return np.asarray(np.interp(values, self.span, np.arange(len(self.span))))
+        low, high, step = self.span.low, self.span.high, self.span.step
+        if high <= low:
+            return np.zeros(len(values))
+        if step is not None:
+            return (values - low) / step
+        if self.span.log:
+            # A point of the user's may lie outside of the range.
+            return np.asarray(np.log(np.maximum(values, low) / low) / np.log(high / low) * _TENTHS)
+        width = (high - low) / _TENTHS
+        return (values - low) / (max(1.0, width) if self.parameter.kind == "int" else width)
 
     def at(self, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Give the values at places from 0 up to below 1, each value or equal part of the range as likely as others."""

@@ -174,17 +174,20 @@ class StudyStorage:
         rows = {tuple(params): row for row, params in enumerate(studied.params.tolist())}
         causes = {one.candidate: f"{one.fault.error}: {one.fault.message}" for one in studied.failures}
         eligible = set(may_win(studied.metrics, self._choice).tolist())
+        states = optuna.trial.TrialState
         for params, told in zip(studied.proposed.tolist(), studied.told.tolist(), strict=True):
             row = rows.get(tuple(params))
-            failed = np.isnan(told[0])
+            state = states.COMPLETE
+            if np.isnan(told[0]):
+                state = states.PRUNED if row is not None and studied.pruned[row] else states.FAIL
             known = {} if row is None else {"candidate": first + row}
             yield optuna.trial.create_trial(
-                state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
-                values=None if failed else told,
+                state=state,
+                values=told if state == states.COMPLETE else None,
                 params=self._external(params),
                 distributions=self._distributions,
                 user_attrs=known | ({"error": causes[row]} if row in causes else {}),
-                constraints=None if failed or row in eligible else {"may_win": 1.0},
+                constraints=None if state != states.COMPLETE or row in eligible else {"may_win": 1.0},
             )
 
     def _external(self, params: Sequence[float]) -> dict[str, float]:

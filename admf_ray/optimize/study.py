@@ -20,8 +20,9 @@ from admf_ray.cluster import SerialExecutor
 from admf_ray.engine import hosting
 from admf_ray.engine.composition import Composition
 from admf_ray.optimize.distributions import distributions_of
-from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, parted
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, parted
 from admf_ray.optimize.objective import STATUSES, Choice, trial_status
+from admf_ray.optimize.pruning import going_on, pruner
 from admf_ray.optimize.sampling import Adaptive, Studied
 from admf_ray.optimize.space import Space, plan_space
 from admf_ray.optimize.trials import Failed
@@ -54,8 +55,9 @@ _FRUITLESS = 20
 _IN_A_ROW = 100
 """So many of them, or as many as there may be trials, say that a space is exhausted or a sampler has converged."""
 
-_COMPLETE, _FAILED = STATUSES[0], STATUSES[3]
+_COMPLETE, _FAILED, _PRUNED = STATUSES[0], STATUSES[3], STATUSES[4]
 Array = npt.NDArray[np.float64]
+Span = tuple[int, int]
 
 
 class Study:
@@ -76,20 +78,39 @@ class Study:
         self._adaptive = adaptive
         self._choice = choice
         self._distributions = distributions_of(space)
-        self._study = optuna.create_study(directions=["maximize"] * len(choice.formulas))
+        is_pruning = adaptive.pruning != "none"
+        self._study = optuna.create_study(
+            directions=["maximize"] * len(choice.formulas),
+            pruner=pruner() if is_pruning else optuna.pruners.NopPruner(),
+        )
         for point in space.points(adaptive.points):
             given = dict(zip(space.names, point.tolist(), strict=True))
             self._study.enqueue_trial({name: given[name] for name in self._distributions})
+        # Sets that may be given up are evaluated block by block first, and over the whole span last.
+        self._stages: list[Stage] = [*(range(choice.blocks) if is_pruning else ()), None]
+        self._step = 0
         self._batch = 0
         self._fruitless = self._in_a_row = 0
         self._trials: list[optuna.Trial] = []
-        self._found: dict[Params, Array] = {}
+        self._going: dict[Params, optuna.Trial] = {}
+        self._found: dict[Params, Known] = {}
+        self._pruned: set[Params] = set()
         self._proposed: list[Params] = []
         self._told: list[Sequence[float]] = []
         self._worst = np.zeros(len(choice.formulas))
 
+    @property
+    def stage(self) -> Stage:
+        """What the sets that `ask` gives are to be evaluated on."""
+        return self._stages[self._step]
+
     def ask(self) -> list[Params]:
-        """Propose the next batch; give those sets of it that were not evaluated yet, none at the study's end."""
+        """Propose the next batch; give those sets of it that were not evaluated yet, none at the study's end.
+
+        Where sets are given up on the way, those that are left come again, for the next stage.
+        """
+        if self._going:
+            return list(self._going)
         trials, adaptive = self._adaptive.trials, self._adaptive
         most = _FRUITLESS * trials, max(_IN_A_ROW, trials)
         while len(self._found) < trials and self._fruitless < most[0] and self._in_a_row < most[1]:
@@ -104,9 +125,12 @@ class Study:
                 fresh = [one for one, obeys in zip(fresh, self._space.obeying(params), strict=True) if obeys]
             self._fruitless += asked - len(fresh)
             self._in_a_row = 0 if fresh else self._in_a_row + asked
+            # Of trials with the same set the first one stands for it.
+            first = dict(zip(reversed(self._proposed[-asked:]), reversed(self._trials), strict=True))
+            self._going = {params: first[params] for params in fresh}
             if fresh:
                 return fresh
-            self.tell({})
+            self._tell_batch()
         return []
 
     def _set_of(self, trial: optuna.Trial) -> Params:
@@ -115,19 +139,39 @@ class Study:
             for one in self._space.dimensions
         )
 
-    def tell(self, metrics: Mapping[Params, Array]) -> None:
-        """Tell what the sets that `ask` gave came to; NaN of those that failed.
+    def tell(self, known: Mapping[Params, Known]) -> None:
+        """Tell what the sets that `ask` gave came to at the stage."""
+        if self.stage is None:
+            self._found.update(known)
+            self._going = {}
+        else:
+            self._tell_block(self.stage, known)
+        if self._going:
+            self._step += 1
+        else:
+            self._tell_batch()
 
-        Parameters
-        ----------
-        metrics : mapping of set to float64 array, shape [len(METRICS)]
-        """
-        self._found.update(metrics)
-        # In the order in which they were asked for, whatever took how long.
+    def _tell_block(self, block: int, known: Mapping[Params, Known]) -> None:
+        """Leave out the sets that failed in a block, and those that the study's pruner gives up after it."""
+        failed = {params: one for params, one in known.items() if one.failed is not None}
+        left = [params for params in self._going if params not in failed]
+        rows = np.array([known[params].metrics for params in left]).reshape(len(left), len(METRICS))
+        scores = self._choice.scores({name: rows[:, METRICS.index(name)] for name in self._choice.metrics})
+        goes_on = going_on([self._going[params] for params in left], scores, block)
+        given_up = [params for params, goes in zip(left, goes_on, strict=True) if not goes]
+        self._pruned.update(given_up)
+        self._found.update(failed)
+        self._found.update({params: Known(np.full(len(METRICS), np.nan)) for params in given_up})
+        self._going = {params: trial for params, trial in self._going.items() if params not in self._found}
+
+    def _tell_batch(self) -> None:
+        """Tell the sampler what all of its proposals came to, in the order in which it made them."""
+        self._step = 0
         known = [self._values(one) for one in self._proposed[-len(self._trials) :]]
         for trial, (status, values) in zip(self._trials, known, strict=True):
-            if status == _FAILED:
-                self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            if status in (_FAILED, _PRUNED):
+                state = optuna.trial.TrialState.FAIL if status == _FAILED else optuna.trial.TrialState.PRUNED
+                self._study.tell(trial, state=state)
                 self._told.append([np.nan] * len(values))
                 continue
             if status != _COMPLETE and self._adaptive.sampler not in _BLIND:
@@ -140,21 +184,25 @@ class Study:
         """Give the status of a set (that of one that breaks constraints has no name), and its objectives."""
         if params not in self._found:
             return "", []
-        columns = {name: self._found[params][[METRICS.index(name)]] for name in self._choice.metrics}
+        if params in self._pruned:
+            return _PRUNED, [np.nan] * len(self._worst)
+        columns = {name: self._found[params].metrics[[METRICS.index(name)]] for name in self._choice.metrics}
         (status,) = trial_status(self._choice.scores(columns), columns["trades"], self._choice)
         values = self._choice.values(columns)[0]
         if STATUSES[status] == _COMPLETE:
             self._worst = np.minimum(self._worst, values)
         return STATUSES[status], values.tolist()
 
-    def studied(self, known: Mapping[Params, Known]) -> Studied:
-        """Give what was evaluated, with why sets failed, which is known."""
-        width = len(self._space.names)
-        failed = [(row, known[params].failed) for row, params in enumerate(self._found)]
+    def studied(self) -> Studied:
+        """Give what was evaluated, with why sets failed."""
+        width, known = len(self._space.names), list(self._found.values())
+        failed = [(row, one.failed) for row, one in enumerate(known)]
         return Studied(
             self.window,
             np.array(list(self._found), dtype=np.float64).reshape(len(self._found), width),
-            np.array(list(self._found.values())).reshape(len(self._found), len(METRICS)),
+            np.array([one.metrics for one in known]).reshape(len(known), len(METRICS)),
+            np.array([one.worst_block for one in known], dtype=np.float64),
+            np.array([params in self._pruned for params in self._found], dtype=np.bool_),
             np.array(self._proposed, dtype=np.float64).reshape(len(self._proposed), width),
             np.array(self._told, dtype=np.float64).reshape(len(self._told), len(self._worst)),
             failures=[replace(one, candidate=row) for row, one in failed if one is not None],
@@ -172,7 +220,7 @@ class Studies:
     studies : iterable of Study
     size : int
         Sets of a chunk, at most.
-    known : mapping of int to mapping of set to Known, optional
+    known : mapping of int to mapping of (stage, set) to Known, optional
         By window, sets that are told and not evaluated.
 
     Attributes
@@ -182,12 +230,16 @@ class Studies:
     """
 
     def __init__(
-        self, studies: Iterable[Study], size: int, known: Mapping[int, Mapping[Params, Known]] | None = None
+        self,
+        studies: Iterable[Study],
+        size: int,
+        known: Mapping[int, Mapping[tuple[Stage, Params], Known]] | None = None,
     ) -> None:
         self.finished: list[Studied] = []
         self._size = size
         self._open = {study.window: study for study in studies}
         self._known = {window: dict((known or {}).get(window, {})) for window in self._open}
+        self._bars = dict.fromkeys(self._open, 0)
         self._asked: dict[int, list[Params]] = {}
         self._ready: deque[Proposed] = deque()
         for window in list(self._open):
@@ -198,34 +250,37 @@ class Studies:
         while self._open:
             yield self._ready.popleft() if self._ready else None
 
-    def take(self, done: ChunkDone) -> dict[Params, Known]:
+    def take(self, done: ChunkDone) -> dict[tuple[Stage, Params], Known]:
         """Take a chunk that was evaluated; give what is known of its sets."""
-        window, sets = done.chunk.window, done.chunk.sets
+        window, sets, stage = done.chunk.window, done.chunk.sets, done.chunk.stage
         if done.failure is None:
-            found = {params: Known(metrics) for params, metrics in zip(sets, done.result.metrics, strict=True)}
+            rows = zip(sets, done.result.metrics, done.result.worst_block.tolist(), strict=True)
+            found = {(stage, params): Known(metrics, worst) for params, metrics, worst in rows}
+            self._bars[window] += len(sets) * done.result.bars
         else:
             failed = Failed(0, window, done.failure, done.host, done.attempts)
-            found = {params: Known(np.full(len(METRICS), np.nan), failed) for params in sets}
+            found = {(stage, params): Known(np.full(len(METRICS), np.nan), failed=failed) for params in sets}
         self._known[window].update(found)
-        if all(params in self._known[window] for params in self._asked[window]):
+        if all((stage, params) in self._known[window] for params in self._asked[window]):
             self._tell(window)
             self._go_on(window)
         return found
 
     def _go_on(self, window: int) -> None:
         """Have a study propose until something is to be evaluated, or it has come to its end."""
-        known = self._known[window]
-        while asked := self._open[window].ask():
+        known, study = self._known[window], self._open[window]
+        while asked := study.ask():
             self._asked[window] = asked
-            if left := [params for params in asked if params not in known]:
+            if left := [params for params in asked if (study.stage, params) not in known]:
                 parts = range(0, len(left), self._size)
-                self._ready += [Proposed(window, left[first : first + self._size]) for first in parts]
+                self._ready += [Proposed(window, left[first : first + self._size], study.stage) for first in parts]
                 return
             self._tell(window)
-        self.finished.append(self._open.pop(window).studied(known))
+        self.finished.append(replace(self._open.pop(window).studied(), bars=self._bars[window]))
 
     def _tell(self, window: int) -> None:
-        self._open[window].tell({params: self._known[window][params].metrics for params in self._asked[window]})
+        study, known = self._open[window], self._known[window]
+        study.tell({params: known[study.stage, params] for params in self._asked[window]})
 
 
 def planned_study(window: int, bundle: Mapping[str, Any]) -> Study:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from admf_ray._types import Fault
 from admf_ray.engine import hosting, sweep
+from admf_ray.optimize.blocks import WORST_BLOCK, worst_blocks
 from admf_ray.optimize.objective import Choice, choose, front
 from admf_ray.optimize.space import Candidates
 from admf_ray.portfolio.metrics import METRICS
@@ -43,9 +44,10 @@ def recording(record: str, trials: int) -> str:
 
 
 def recorded_metrics(record: str, choice: Choice) -> tuple[str, ...]:
-    """Give the metrics that are recorded of all trials, in their order."""
+    """Give the metrics that are recorded of all trials, in their order; last `WORST_BLOCK` where it decides."""
     always = {*choice.metrics, "sharpe"}
-    return tuple(name for name in METRICS if record == "all" or name in always)
+    metrics = tuple(name for name in METRICS if record == "all" or name in always)
+    return (*metrics, WORST_BLOCK) if choice.selection == WORST_BLOCK else metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,18 @@ class Leaders:
         best = front(self.metrics, choice)
         return Leaders(self.candidates[best], self.metrics[best])
 
-    def winner(self, choice: Choice) -> tuple[int, dict[str, float]] | None:
-        """Give the winner and its metrics, None where no candidate may win; see `choose`.
+    def ranked(self, choice: Choice, most: int) -> list[tuple[int, float, dict[str, float]]]:
+        """Give the best, at most so many, with their objective and their metrics, the best first; see `choose`.
 
-        Of several objectives it is one of the front.
+        Of several objectives they are of the front.
         """
         among = self.front(choice) if choice.objectives else self
-        best = choose(among.metrics, choice)
-        if not len(best):
-            return None
-        return int(among.candidates[best[0]]), dict(zip(METRICS, among.metrics[best[0]].tolist(), strict=True))
+        best = choose(among.metrics, choice, most)
+        scores = choice.scores({name: among.metrics[best, index] for index, name in enumerate(METRICS)})
+        return [
+            (int(among.candidates[at]), float(score), dict(zip(METRICS, among.metrics[at].tolist(), strict=True)))
+            for at, score in sorted(zip(best.tolist(), scores.tolist(), strict=True), key=lambda one: -one[1])
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class TrialChunk:
     first : int
         Candidate.
     columns : dict of str to float64 array, shape [span, candidate of the chunk]
-        Metrics of all trials.
+        Metrics of all trials, and `WORST_BLOCK` where it decides.
     leaders : list of Leaders
         For each span, out of this chunk.
     containers : list of dict
@@ -158,7 +162,8 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
         Half-open range of candidates.
     bundle : mapping
         As in `admf_ray.engine.sweep.run_chunk`; and the ``engine``, ``names``, ``factors`` and ``places`` of the
-        `Candidates`, their ``requests``, the ``choice`` and the metrics that are ``recorded`` of all.
+        `Candidates`, their ``requests``, the ``choice`` and what is ``recorded`` of all. The ``spans`` are those of
+        `admf_ray.optimize.blocks.swept_spans`.
     """
     first, last = chunk
     candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
@@ -171,11 +176,15 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
 
 
 def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, recorded: Sequence[str]) -> TrialChunk:
-    columns = {name: np.ascontiguousarray(metrics[:, :, METRICS.index(name)].T) for name in recorded}
+    of_blocks = WORST_BLOCK in recorded
+    spans = metrics.shape[1] // (1 + choice.blocks) if of_blocks else metrics.shape[1]
+    columns = {
+        name: np.ascontiguousarray(metrics[:, :spans, METRICS.index(name)].T) for name in recorded if name in METRICS
+    }
+    if of_blocks:
+        columns[WORST_BLOCK] = np.ascontiguousarray(worst_blocks(metrics[:, spans:], choice).T)
     numbers = np.arange(first, first + len(metrics))
-    return TrialChunk(
-        first, columns, [Leaders.of(numbers, metrics[:, span], choice) for span in range(metrics.shape[1])]
-    )
+    return TrialChunk(first, columns, [Leaders.of(numbers, metrics[:, span], choice) for span in range(spans)])
 
 
 def halved(chunk: tuple[int, int]) -> tuple[tuple[int, int], ...]:

@@ -9,15 +9,14 @@ import numpy.typing as npt
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
-from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.search import Search, plan_search
+from admf_ray.optimize.selection import Chosen
 from admf_ray.optimize.space import Candidates
-from admf_ray.optimize.trials import Leaders
 from admf_ray.portfolio.metrics import path_metrics
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["Stitched", "WindowOutcome", "buy_and_hold", "chain", "evaluate_window", "refill", "stitch"]
+__all__ = ["Stitched", "WindowOutcome", "buy_and_hold", "chain", "evaluate_window", "refill", "stitch", "trained"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +26,16 @@ class WindowOutcome:
     Attributes
     ----------
     window : Window
-    winner : int or None
-        Candidate; None for cash.
+    chosen : Chosen or None
+        None for cash.
     train : dict of str to float or None
-        Metrics of the winner over the train span.
+        Metrics of what was chosen over the train span.
     test : Segment or None
-        The winner over the test span.
+        What was chosen over the test span.
     """
 
     window: Window
-    winner: int | None
+    chosen: Chosen | None
     train: dict[str, float] | None
     test: Segment | None
 
@@ -64,23 +63,25 @@ class Stitched:
     benchmark_metrics: dict[str, float]
 
 
-def evaluate_window(search: Search, hub: Hub, window: Window, leaders: Leaders, choice: Choice) -> WindowOutcome:
-    """Choose the winner of a window by its train span and simulate it over the test span.
+def evaluate_window(search: Search, hub: Hub, window: Window, chosen: Chosen | None) -> WindowOutcome:
+    """Simulate what was chosen by a window's train span over its test span.
 
     Parameters
     ----------
     search : Search
     hub : Hub
     window : Window
-    leaders : Leaders
-        Of this window's train span.
-    choice : Choice
+    chosen : Chosen or None
+        None for cash.
     """
-    best = leaders.winner(choice)
-    if best is None:
+    if chosen is None:
         return WindowOutcome(window, None, None, None)
-    winner, train = best
-    return WindowOutcome(window, winner, train, _test(search, hub, window, winner))
+    return WindowOutcome(window, chosen, trained(search, hub, window.train, chosen), _test(search, hub, window, chosen))
+
+
+def trained(search: Search, hub: Hub, span: tuple[int, int], chosen: Chosen) -> dict[str, float]:
+    """Give the metrics of what was chosen over the train span, simulated where the search did not keep them."""
+    return chosen.train or search.segment(hub, chosen.candidates, *span, span).metrics
 
 
 def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:
@@ -91,13 +92,13 @@ def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.fl
 def refill(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome]) -> list[WindowOutcome]:
     """Simulate the tests of the same winners again, by the rules of another search."""
     return [
-        outcome if outcome.winner is None else replace(outcome, test=_test(search, hub, outcome.window, outcome.winner))
+        outcome if outcome.chosen is None else replace(outcome, test=_test(search, hub, outcome.window, outcome.chosen))
         for outcome in outcomes
     ]
 
 
-def _test(search: Search, hub: Hub, window: Window, winner: int) -> Segment:
-    return search.segment(hub, winner, window.test_start, window.test_stop, window.train)
+def _test(search: Search, hub: Hub, window: Window, chosen: Chosen) -> Segment:
+    return search.segment(hub, chosen.candidates, window.test_start, window.test_stop, window.train)
 
 
 def stitch(search: Search, outcomes: Sequence[WindowOutcome], held: Segment | None = None) -> Stitched:

@@ -45,7 +45,7 @@ def combinatorial_sections(result: RunResult, series: dict[str, Any]) -> list[Se
         _paths_table(result.paths),
         _splits_chart(result),
         _decay_chart(result),
-        windows_table(result.windows),
+        windows_table(result),
         *stability_charts(result),
     ]
 

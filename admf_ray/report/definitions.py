@@ -21,6 +21,9 @@ __all__ = [
     "options_text",
     "parameters_text",
     "reused_text",
+    "score_text",
+    "selection_rule",
+    "selection_text",
     "shown_metric",
     "survived_text",
     "tried_text",
@@ -111,6 +114,42 @@ _FITTED = {
     "volatility": "Borders between the levels, ascending: quantiles of the sample deviation of the newest log returns, "
     "a bar and not a year (Hyndman and Fan 1996, definition 7).",
 }
+
+
+_SELECTIONS = {
+    "best": "best: the highest {objective}",
+    "plateau": "plateau: the highest mean {objective} of a set and of those that are at most a place away along every "
+    "parameter; a neighbour that could not win counts as the lowest that could",
+    "worst_block": "worst block: the highest minimum of {objective} over {blocks} blocks of the train span",
+    "top_n": "top {top}: so many of the highest {objective} together, with equal weights; its mean over them is shown",
+}
+
+
+def selection_text(summary: Mapping[str, Any]) -> str:
+    """Say by which rule a run chose.
+
+    Examples
+    --------
+    >>> selection_text({"objective": "sharpe", "selection": {"rule": "worst_block", "blocks": 4, "top": 5}})
+    'worst block: the highest minimum of sharpe over 4 blocks of the train span'
+    """
+    return _SELECTIONS[selection_rule(summary)].format(objective=summary["objective"], **summary.get("selection", {}))
+
+
+def selection_rule(summary: Mapping[str, Any]) -> str:
+    """Give the rule by which a run chose: the best objective where it does not say."""
+    return str(summary.get("selection", {}).get("rule", "best"))
+
+
+def score_text(score: float | None) -> str:
+    """Write an objective, or a figure by which was chosen.
+
+    Examples
+    --------
+    >>> score_text(0.51234), score_text(float("nan"))
+    ('0.512', '-')
+    """
+    return "-" if score is None or not math.isfinite(score) else f"{score:.3g}"
 
 
 def shown_metric(objective: str) -> str:

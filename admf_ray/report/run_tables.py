@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray.report.definitions import certified_text, holdout_text, reused_text, tried_text
+from admf_ray.report.definitions import certified_text, holdout_text, reused_text, selection_text, tried_text
 from admf_ray.report.page import Table
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
@@ -101,6 +101,8 @@ def work_table(result: RunResult) -> Table:
     """List counters and timings."""
     summary = result.summary
     rows = [["backtests", f"{summary['backtests']:,}"]]
+    if "selection" in summary:
+        rows.append(["selected by", selection_text(summary)])
     rows += [[f"indicators {name.replace('_', ' ')}", f"{value:,.6g}"] for name, value in summary["hub"].items()]
     rows += [["cause", cause_line(cause)] for cause in summary["causes"]]
     if checked := summary.get("audited"):

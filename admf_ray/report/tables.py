@@ -27,6 +27,9 @@ from admf_ray.report.definitions import (
     holdout_text,
     parameters_text,
     reused_text,
+    score_text,
+    selection_rule,
+    selection_text,
     survived_text,
     tried_text,
 )
@@ -60,6 +63,7 @@ _BESIDE = (
 )
 _OF_PATHS = ("sharpe", "total_return", "cagr", "volatility", "max_drawdown", "trades", "exposure")
 _OF_BOOKS = ("total_return", "sharpe", "max_drawdown", "trades", "exposure", "final_equity")
+_SCORES = ("objective", "selected_by")
 _TOP = 10
 _FINDINGS = 3
 _LISTED = 20
@@ -116,6 +120,8 @@ def print_walk_forward(console: Console, result: RunResult) -> None:
     """Print windows, the chained result beside buy and hold, and what survived."""
     summary = result.summary
     console.print(_windows_table(result.windows))
+    if selection_rule(summary) != "best":
+        console.print(f"selected by {selection_text(summary)}", highlight=False)
     _emphasized(console, _beside(summary, "out_of_sample", "out of sample, chained"), "walk-forward")
     share = survived_text(summary["sharpe_survived"])
     console.print(
@@ -169,6 +175,11 @@ def print_sweep(console: Console, result: RunResult) -> None:
             *(figure_text(name, row[name]) for name in metrics),
         )
     console.print(table)
+    best = result.summary["best"]
+    if best is not None and selection_rule(result.summary) != "best":
+        console.print(f"selected by {selection_text(result.summary)}", highlight=False)
+        chosen = f"candidate {best['candidate']}, {parameters_text(best['parameters'])}"
+        console.print(f"selected: {chosen}, at {score_text(best['selected_by'])}", highlight=False)
     if next_open := result.summary.get("next_open"):
         figures = ", ".join(f"{name.replace('_', ' ')} {figure_text(name, next_open[name])}" for name in metrics)
         console.print(f"the best one filled at the next open: {figures}", highlight=False)
@@ -296,6 +307,9 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         table.add_column(name, no_wrap=True)
     for name in metrics:
         table.add_column(FIGURES[name].label, justify="right", no_wrap=True)
+    scores = [name for name in _SCORES if name in windows.columns]
+    for name in scores:
+        table.add_column(name.replace("_", " "), justify="right")
     table.add_column("best set, stress")
     for row in windows.iter_rows(named=True):
         parameters = "cash" if row["parameters"] is None else parameters_text(json.loads(row["parameters"]))
@@ -303,7 +317,8 @@ def _windows_table(windows: pl.DataFrame) -> Table:
         for part, first, last in (("train", str(row["window"]), parameters), ("test", "", stress)):
             span = (day_text(row[f"{part}_start"]), day_text(row[f"{part}_stop"]))
             figures = (figure_text(name, row[f"{part}_{name}"]) for name in metrics)
-            table.add_row(first, part, *span, *figures, last, style="bold" if part == "test" else None)
+            chosen = (score_text(row[name]) if part == "train" else "" for name in scores)
+            table.add_row(first, part, *span, *figures, *chosen, last, style="bold" if part == "test" else None)
     return table
 
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import polars as pl
 
-from admf_ray.report.definitions import FIGURES, day_text, figure_number, figure_text, parameters_text, shown_metric
+from admf_ray.report.definitions import (
+    FIGURES,
+    day_text,
+    figure_number,
+    figure_text,
+    parameters_text,
+    score_text,
+    selection_text,
+    shown_metric,
+)
 from admf_ray.report.page import SIGNED, Chart, Table, plain_numbers
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.surface import Surface, searched_windows
@@ -46,7 +55,7 @@ def window_sections(result: RunResult) -> list[Chart | Table]:
     ]
     in_sample, out_of_sample = (result.summary[f"sharpe_{name}"] for name in ("in_sample", "out_of_sample"))
     return [
-        windows_table(windows),
+        windows_table(result),
         Chart(
             "decay",
             "What is left of the training",
@@ -112,25 +121,29 @@ def stability_charts(result: RunResult) -> list[Chart | Table]:
     return [Chart("stability", "Parameter stability", note, traces, layout)]
 
 
-def windows_table(windows: pl.DataFrame) -> Table:
+def windows_table(result: RunResult) -> Table:
     """List windows: their spans, figures in training and in the test, stress, the chosen set."""
+    windows = result.windows
+    scores = [name for name in ("objective", "selected_by") if name in windows.columns]
     parts = [name for name in ("split", "group", "path") if name in windows.columns]
     head = ["window", *parts, "train from", "train before", "test from", "test before"]
     head += [f"{part} {FIGURES[name].label}" for name in WINDOW_FIGURES for part in ("train", "test")]
-    head += ["train stress", "test stress", "chosen set"]
+    head += [*(name.replace("_", " ") for name in scores), "train stress", "test stress", "chosen set"]
     rows: list[list[Any]] = []
     for row in windows.iter_rows(named=True):
         spans = [day_text(row[name]) for name in ("train_start", "train_stop", "test_start", "test_stop")]
         figures = [figure_number(name, row[f"{part}_{name}"]) for name in WINDOW_FIGURES for part in ("train", "test")]
+        chosen_by = [(score_text(row[name]), row[name]) for name in scores]
         stress = [(f"{row[f'{part}_stress_share']:.0%}", row[f"{part}_stress_share"]) for part in ("train", "test")]
         chosen = "cash" if row["parameters"] is None else parameters_text(json.loads(row["parameters"]))
         numbers = [(str(row[name]), row[name]) for name in ("window", *parts)]
-        rows.append([*numbers, *spans, *figures, *stress, chosen])
+        rows.append([*numbers, *spans, *figures, *chosen_by, *stress, chosen])
     return Table(
         "windows",
         "Windows",
         "Spans are half-open: from is in, before is not. Stress is the share of bars in turmoil: 21-bar volatility in "
-        "the highest decile of the series, or 20% and more below the highest close of a year.",
+        "the highest decile of the series, or 20% and more below the highest close of a year. The set was selected by "
+        f"{selection_text(result.summary)}.",
         head,
         rows,
     )

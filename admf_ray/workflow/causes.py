@@ -13,6 +13,7 @@ _TRIALS = {
     "few_trades": "trials made fewer trades than search.min_trades and could not win",
     "undefined": "trials have no finite objective and could not win",
     "failed": "trials failed and could not win: table failures says why",
+    "pruned": "trials were pruned and could not win: in blocks of the train span they were behind the best one",
 }
 _LIMITS = {
     "cash": "fills were cut to the cash that was there",

@@ -82,7 +82,7 @@ def run_combinatorial(
     outcomes = []
     for fold in folds:
         observe("NEXT_WINDOW", {"window": fold.window.index, "of": len(folds)})
-        outcome = evaluate_window(search, hub, fold.window, found.leaders[fold.split.index], choice)
+        outcome = evaluate_window(search, hub, fold.window, found.chosen[fold.split.index])
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", window_record(search, outcome, outcome.test.metrics if outcome.test else None))
@@ -90,15 +90,15 @@ def run_combinatorial(
     paths = _paths(search, folds, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     judged = [
-        (outcome.window.index, outcome.winner, outcome.test)
+        (outcome.window.index, outcome.chosen.candidates, outcome.test)
         for outcome in outcomes
-        if outcome.winner is not None and outcome.test is not None
+        if outcome.chosen is not None and outcome.test is not None
     ]
-    trials = trials_table(folder / "trials.parquet", found.trials(0))
+    trials = trials_table(folder / "trials.parquet", found.trials(0), choice)
     found.forget()
     fronts, sizes = front_frames(found.leaders, choice)
     frames = {
-        "windows": _folds_frame(search, folds, outcomes),
+        "windows": _folds_frame(search, choice, folds, outcomes),
         "equity": pl.concat(
             equity_frame(search.bars, path).with_columns(path=pl.lit(number, dtype=pl.Int16))
             for number, path in enumerate(paths)
@@ -128,7 +128,7 @@ def run_combinatorial(
         "audited": audited(test for _, test in tested),
         "certified": certified,
         "fitted": [],
-        **work_record(found, choice, record, found.simulated + len(tested)),
+        **work_record(found, choice, record, found.simulated + len(tested), found.chosen),
     }
     if search.is_optimistic:
         pessimistic = search.at_next_open()
@@ -136,10 +136,10 @@ def run_combinatorial(
         summary["next_open"] = _means(_paths_frame(pessimistic, refilled).select(METRICS))
     observe("WALK_FORWARD_SUMMARY", summary)
     variants = [
-        span_variant(search, f"w{window.index:02d}", outcome.winner, (window.test_start, window.test_stop))
+        span_variant(search, f"w{window.index:02d}", outcome.chosen.candidates, (window.test_start, window.test_stop))
         for outcome in outcomes
         for window in [outcome.window]
-        if outcome.winner is not None
+        if outcome.chosen is not None
     ]
     tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates), "trials": trials})
     return PhaseResult(PHASE, tables, summary, variants)
@@ -155,10 +155,12 @@ def _paths(search: Search, folds: Sequence[Fold], outcomes: Sequence[WindowOutco
     return [stitch(search, [outcome for _, outcome in parts], held) for parts in by_group]
 
 
-def _folds_frame(search: Search, folds: Sequence[Fold], outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
+def _folds_frame(
+    search: Search, choice: Choice, folds: Sequence[Fold], outcomes: Sequence[WindowOutcome]
+) -> pl.DataFrame:
     """Give the windows with their split, group and path, and the pieces that were trained on (ns UTC, half-open)."""
     bars = search.bars
-    frame = windows_frame(bars, search.candidates, outcomes, [fold.split.train for fold in folds])
+    frame = windows_frame(search, choice, outcomes, [fold.split.train for fold in folds])
     pieces = [
         " ".join(f"{boundary(bars, start)}:{boundary(bars, stop)}" for start, stop in fold.split.train)
         for fold in folds

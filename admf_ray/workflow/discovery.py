@@ -12,17 +12,21 @@ import polars as pl
 
 from admf_ray._types import Executor, Observer
 from admf_ray.data import Separation, Window
+from admf_ray.engine.composition import Composition
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import (
     Choice,
+    Chosen,
     Leaders,
     Search,
+    Tested,
     WindowOutcome,
     certify,
     evaluate_window,
     recorded_metrics,
     refill,
     stitch,
+    trained,
 )
 from admf_ray.statistics import per_bar_returns, relative
 from admf_ray.workflow.chunk_cache import ChunkCache
@@ -97,12 +101,13 @@ def run_walk_forward(
     recorded = recorded_metrics(record, choice)
     found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks", cache)
     search = found.search
-    before = [] if earlier is None else earlier.leaders
-    hub, leaders = found.hub, [*before, *found.leaders]
+    before = [] if earlier is None else earlier.chosen(search, choice)
+    hub, chosen = found.hub, [*before, *found.chosen]
+    leaders = [*([] if earlier is None else earlier.leaders), *found.leaders]
     outcomes = []
     for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, leaders[window.index], choice)
+        outcome = evaluate_window(search, hub, window, chosen[window.index])
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", window_record(search, outcome, outcome.test.metrics if outcome.test else None))
@@ -110,18 +115,18 @@ def run_walk_forward(
     stitched = stitch(search, outcomes)
     tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
     judged = [
-        (outcome.window.index, outcome.winner, outcome.test)
+        (outcome.window.index, outcome.chosen.candidates, outcome.test)
         for outcome in outcomes
-        if outcome.winner is not None and outcome.test is not None
+        if outcome.chosen is not None and outcome.test is not None
     ]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
-    trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)))
+    trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)), choice)
     found.forget()
     fronts, sizes = front_frames(leaders, choice)
     frames = {
-        "windows": windows_frame(search.bars, search.candidates, outcomes),
+        "windows": windows_frame(search, choice, outcomes),
         "equity": equity_frame(search.bars, stitched),
-        **account_frames(search.bars, search.composition.member_names, tested),
+        **account_frames(search.bars, _widest(search, chosen).member_names, tested),
         **regime_frames(search, hub, judged),
         **fronts,
         **found.frames,
@@ -143,7 +148,7 @@ def run_walk_forward(
         "fitted": fitted_numbers(
             search, hub, [(window, winner, windows[window].train) for window, winner, _ in judged]
         ),
-        **work_record(found, choice, record, found.simulated + len(tested)),
+        **work_record(found, choice, record, found.simulated + len(tested), chosen),
     }
     if earlier is not None:
         summary["extends"] = {"run": earlier.name, "windows": known}
@@ -155,12 +160,12 @@ def run_walk_forward(
         span_variant(
             search,
             f"w{outcome.window.index:02d}",
-            outcome.winner,
+            outcome.chosen.candidates,
             (outcome.window.test_start, outcome.window.test_stop),
             outcome.window.train,
         )
         for outcome in outcomes
-        if outcome.winner is not None
+        if outcome.chosen is not None
     ]
     return PhaseResult(PHASE, tables, summary, variants)
 
@@ -188,25 +193,26 @@ def run_sweep(
     recorded = recorded_metrics(record, choice)
     found = search_windows(search, [span], choice, recorded, executor, observe, folder / "chunks", cache)
     search = found.search
-    best = found.leaders[0].winner(choice)
+    chosen = found.chosen[0]
     summary: dict[str, Any] = {
         "headline": "none: the best of a sweep is in sample",
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
         "best": None,
-        **work_record(found, choice, record, found.simulated),
+        **work_record(found, choice, record, found.simulated, [chosen]),
     }
     variants = []
-    if best is not None:
-        winner, metrics = best
+    if chosen is not None:
+        winner = chosen.candidates
         variants.append(span_variant(search, "best", winner, span, span))
         summary["best"] = {
-            "candidate": winner,
-            "parameters": search.candidates.parameters(winner),
-            "metrics": metrics,
+            "candidate": winner[0],
+            "parameters": search.parameters(winner),
+            "metrics": trained(search, found.hub, span, chosen),
+            "selected_by": chosen.score,
         }
         if search.is_optimistic:
-            summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span).metrics
-    trials = trials_table(folder / "trials.parquet", found.trials(0))
+            summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span, span).metrics
+    trials = trials_table(folder / "trials.parquet", found.trials(0), choice)
     found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
     fronts, sizes = front_frames(found.leaders, choice)
@@ -225,15 +231,15 @@ def front_frames(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, 
 
 
 def span_variant(
-    search: Search, name: str, candidate: int, span: tuple[int, int], fit: tuple[int, int] | None = None
+    search: Search, name: str, tested: Tested, span: tuple[int, int], fit: tuple[int, int] | None = None
 ) -> Variant:
-    """Give a candidate with the span of bars that it is to trade as moments, and that on which classifiers are fitted.
+    """Give what trades with the span of bars that it is to trade as moments, and that on which classifiers are fitted.
 
     Parameters
     ----------
     search : Search
     name : str
-    candidate : int
+    tested : int or tuple of int
     span, fit : tuple of int
         Half-open, in bars; ``fit`` where the search does not name one itself.
     """
@@ -246,8 +252,13 @@ def span_variant(
         )
 
     fitted = (search.fit or fit) if search.composition.is_fitted else None
+    composition = search.composed(tested)
     return Variant(
-        name, search.candidates.parameters(candidate), *moments(*span), None if fitted is None else moments(*fitted)
+        name,
+        search.parameters(tested),
+        *moments(*span),
+        None if fitted is None else moments(*fitted),
+        () if composition is search.composition else composition.member_names[1:],
     )
 
 
@@ -266,12 +277,15 @@ def relative_to(
     return relative(own, held, periods, search.rules.risk_free / periods)
 
 
-def work_record(found: Searched, choice: Choice, record: str, backtests: int) -> dict[str, Any]:
-    """Say what was searched and how much work it was."""
+def work_record(
+    found: Searched, choice: Choice, record: str, backtests: int, chosen: Sequence[Chosen | None]
+) -> dict[str, Any]:
+    """Say what was searched, what of it trades, and how much work it was."""
     return {
         "strategy": found.search.composition.name,
-        "composition": composition_record(found.search.composition),
+        "composition": composition_record(_widest(found.search, chosen)),
         "objective": choice.objective,
+        "selection": {"rule": choice.selection, "blocks": choice.blocks, "top": choice.top},
         "record": record,
         "candidates": len(found.search.candidates),
         "backtests": backtests,
@@ -280,6 +294,11 @@ def work_record(found: Searched, choice: Choice, record: str, backtests: int) ->
         "tried": {"candidates": len(found.search.candidates), "trials": found.simulated},
         "hub": found.hub.counters.record(),
     }
+
+
+def _widest(search: Search, chosen: Iterable[Chosen | None]) -> Composition:
+    """Give what trades where most candidates trade together; others are the beginning of it."""
+    return search.composed(max((one.candidates for one in chosen if one is not None), key=len, default=0))
 
 
 def survival(windows: pl.DataFrame) -> dict[str, float]:
@@ -299,11 +318,11 @@ def survival(windows: pl.DataFrame) -> dict[str, float]:
 
 def window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
     """Say for the record of progress what won a window, with its metrics in training or in the test."""
-    parameters = None if outcome.winner is None else search.candidates.parameters(outcome.winner)
+    chosen = outcome.chosen
     return {
         "window": outcome.window.index,
-        "candidate": outcome.winner,
-        "parameters": parameters,
+        "candidate": None if chosen is None else chosen.candidates[0],
+        "parameters": None if chosen is None else search.parameters(chosen.candidates),
         "metrics": metrics,
     }
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError, DataError, ReproductionError
-from admf_ray.optimize import BEST, Candidates, Choice, Leaders, Search
+from admf_ray.optimize import BEST, Candidates, Choice, Chosen, Leaders, Search, select
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.results import RunResult, best_trials, fingerprint_frame, read_json
 from admf_ray.workflow.stored import StoredTable
@@ -46,6 +47,17 @@ class Earlier:
     leaders: list[Leaders]
     trials: StoredTable
     tables: Mapping[str, pl.DataFrame]
+
+    def chosen(self, search: Search, choice: Choice) -> list[Chosen | None]:
+        """Choose on the train spans of the earlier windows as `admf_ray.workflow.searching.search_windows` does."""
+        return [
+            select(choice, leaders, partial(self._columns, window), search.candidates, space=search.space)
+            for window, leaders in enumerate(self.leaders)
+        ]
+
+    def _columns(self, window: int, names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        rows = self.trials.collect(partial(_selected, pl.col("window") == window, names))
+        return {name: rows[name].to_numpy() for name in names}
 
     def trial_rows(self, recorded: Sequence[str], choice: Choice, candidates: int) -> Iterator[pa.Table]:
         """Give the trials of the earlier windows as `admf_ray.workflow.trials.trial_rows` does."""

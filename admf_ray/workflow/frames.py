@@ -12,7 +12,7 @@ from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
 from admf_ray.data.spans import Stretch
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Stitched, WindowOutcome
+from admf_ray.optimize import Choice, Failed, Leaders, Search, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.portfolio.trades import TRADE
 
@@ -33,21 +33,27 @@ def boundary(bars: Bars, index: int) -> int:
 
 
 def windows_frame(
-    bars: Bars, candidates: Candidates, outcomes: Sequence[WindowOutcome], trained: Sequence[Stretch] | None = None
+    search: Search,
+    choice: Choice,
+    outcomes: Sequence[WindowOutcome],
+    trained: Sequence[Stretch] | None = None,
 ) -> pl.DataFrame:
     """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
 
-    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate. The
-    last columns say what the market went through in each span: `admf_ray.data.stress.Stress`.
+    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate; of
+    several that are tested together it is the best one, and the parameters are those of all. Then what the market went
+    through in each span: `admf_ray.data.stress.Stress`. Where another rule chose than the best objective, the last
+    columns are the objective of the candidate in training, and the figure by which it was chosen.
 
     Parameters
     ----------
-    bars : Bars
-    candidates : Candidates
+    search : Search
+    choice : Choice
     outcomes : sequence of WindowOutcome
     trained : sequence of Stretch, optional
         What each was trained on, where that is not the train span of its window.
     """
+    bars = search.bars
     undefined = dict.fromkeys(METRICS, np.nan)
     windows = [outcome.window for outcome in outcomes]
     trained = [window.train for window in windows] if trained is None else trained
@@ -59,14 +65,18 @@ def windows_frame(
         row: dict[str, Any] = {"window": window.index}
         for name in ("train_start", "train_stop", "test_start", "test_stop"):
             row[name] = boundary(bars, getattr(window, name))
-        row["candidate"] = outcome.winner
-        row["parameters"] = None if outcome.winner is None else json.dumps(candidates.parameters(outcome.winner))
+        chosen = outcome.chosen
+        row["candidate"] = None if chosen is None else chosen.candidates[0]
+        row["parameters"] = None if chosen is None else json.dumps(search.parameters(chosen.candidates))
         row |= {f"train_{name}": value for name, value in (outcome.train or undefined).items()}
         row |= {f"test_{name}": value for name, value in (outcome.test.metrics if outcome.test else undefined).items()}
         for part, span in (("train", train), ("test", test)):
             row[f"{part}_stress_share"] = span.share
             row[f"{part}_market_drawdown"] = span.worst_drawdown
             row[f"{part}_volatility_decile"] = span.volatility_decile
+        if choice.selection != "best":
+            row["objective"] = np.nan if chosen is None else chosen.objective
+            row["selected_by"] = np.nan if chosen is None else chosen.score
         rows.append(row)
     types = {"window": pl.Int16, "candidate": pl.Int32, "parameters": pl.String}
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
@@ -146,7 +156,7 @@ def account_frames(
     ----------
     bars : Bars
     members : sequence of str
-        Names of the strategies, in the order of the composition.
+        Names of the strategies, in the order of the composition; segments may have fewer, the first ones.
     segments : sequence of (window, Segment)
     """
     found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, members, segments)}
@@ -257,8 +267,8 @@ def _trade_shares(members: Sequence[str], segment: Segment) -> Iterator[tuple[li
     """Give for each trade the members that wanted some of its entry, and how much."""
     for trade in segment.trades:
         if segment.shares is None:
-            yield [*members], [1.0]
+            yield [members[0]], [1.0]
             continue
         shares = segment.shares[:, trade["symbol"], trade["decided"] - segment.start].tolist()
-        known = [(name, share) for name, share in zip(members, shares, strict=True) if share != 0.0]
+        known = [(name, share) for name, share in zip(members, shares, strict=False) if share != 0.0]
         yield [name for name, _ in known], [share for _, share in known]

@@ -20,6 +20,8 @@ class Variant:
         Bars known after ``start`` and up to ``stop`` (ns UTC); None leaves the end open.
     fit : (int or None, int or None), optional
         Bars on which classifiers are fitted, the same way; None where nothing is.
+    members : tuple of str
+        Names of further members of the same strategy, where several sets trade together with equal weights.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Variant:
     start: int | None
     stop: int | None
     fit: tuple[int | None, int | None] | None = None
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

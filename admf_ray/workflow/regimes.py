@@ -10,13 +10,13 @@ import polars as pl
 
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
-from admf_ray.optimize import Search
+from admf_ray.optimize import Search, Tested
 from admf_ray.statistics import per_bar_returns
 
 __all__ = ["Judged", "fitted_numbers", "regime_frames"]
 
-Judged = tuple[int, int, Segment]
-"""Window, candidate, and what it came to there."""
+Judged = tuple[int, Tested, Segment]
+"""Window, what trades in it, and what it came to there."""
 
 _UNKNOWN = "unknown"
 
@@ -31,7 +31,7 @@ def regime_frames(search: Search, hub: Hub, judged: Sequence[Judged]) -> dict[st
     ----------
     search : Search
     hub : Hub
-    judged : sequence of (window, candidate, Segment)
+    judged : sequence of (window, tested, Segment)
 
     Returns
     -------
@@ -45,8 +45,8 @@ def regime_frames(search: Search, hub: Hub, judged: Sequence[Judged]) -> dict[st
     returns: dict[tuple[int, str], list[npt.NDArray[np.float64]]] = {}
     nets: dict[tuple[int, str], list[float]] = {}
     switches: list[tuple[Any, ...]] = []
-    for window, candidate, segment in judged:
-        setup = search.setup(hub, candidate)
+    for window, tested, segment in judged:
+        setup = search.setup(hub, tested)
         names = [(*setup.labels(watch), _UNKNOWN) for watch in range(len(watches))]
         own = per_bar_returns(segment.equity, search.rules.cash)
         before = np.concatenate([[-1], segment.regimes[0, :-1]])
@@ -87,20 +87,22 @@ def _row(
     }
 
 
-def fitted_numbers(search: Search, hub: Hub, fits: Sequence[tuple[int, int, tuple[int, int]]]) -> list[dict[str, Any]]:
+def fitted_numbers(
+    search: Search, hub: Hub, fits: Sequence[tuple[int, Tested, tuple[int, int]]]
+) -> list[dict[str, Any]]:
     """Give what classifiers were fitted to, each number in hexadecimal, so that not a bit of it is lost.
 
     Parameters
     ----------
     search : Search
     hub : Hub
-    fits : sequence of (window, candidate, bars)
+    fits : sequence of (window, tested, bars)
         The span of bars that the search does not name itself.
     """
     found = []
-    for window, candidate, given in fits:
+    for window, tested, given in fits:
         span = search.fit or given
-        setup = search.setup(hub, candidate, span)
+        setup = search.setup(hub, tested, span)
         for watch, numbers in zip(search.composition.watches, setup.fitted, strict=False):
             if len(numbers):
                 bars = [int(search.bars.known_at[span[0]]), int(search.bars.known_at[span[1] - 1])]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -13,7 +15,18 @@ from admf_ray._types import ChunkDone, Executor, Fault, Observer
 from admf_ray.data.spans import Stretch, bars_in
 from admf_ray.errors import ChunkError
 from admf_ray.indicators import Hub
-from admf_ray.optimize import Candidates, Choice, Failed, Leaders, Search, plan_search, sweep_spans
+from admf_ray.optimize import (
+    Candidates,
+    Choice,
+    Chosen,
+    Failed,
+    Leaders,
+    Search,
+    plan_search,
+    select,
+    sweep_spans,
+)
+from admf_ray.optimize.blocks import WORST_BLOCK, swept_spans
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache, sweep_key
 from admf_ray.workflow.frames import failures_frame
@@ -38,8 +51,10 @@ class Searched:
         Of these.
     leaders : list of Leaders
         Of each span.
+    chosen : list of (Chosen or None)
+        On each span.
     simulated : int
-        Candidates times spans.
+        Candidates times spans, of a sweep also blocks of spans where those decide.
     bars_swept : int
         Bars of those together that were not there from an earlier attempt.
     reused : Reused
@@ -55,6 +70,7 @@ class Searched:
     search: Search
     hub: Hub
     leaders: list[Leaders]
+    chosen: list[Chosen | None]
     simulated: int
     bars_swept: int
     reused: Reused
@@ -70,7 +86,7 @@ def search_windows(
     recorded: Sequence[str],
     executor: Executor,
     observe: Observer,
-    folder: Path | None = None,
+    folder: Path,
     cache: ChunkCache | None = None,
 ) -> Searched:
     """Try candidates on spans.
@@ -82,13 +98,13 @@ def search_windows(
         Half-open, in bars; see `admf_ray.optimize.sweep_spans`.
     choice : Choice
     recorded : sequence of str
-        Metrics that are recorded of all trials.
+        What is recorded of all trials; see `admf_ray.optimize.recorded_metrics`.
     executor : Executor
     observe : Observer
-    folder : Path, optional
-        Keeps trials chunk by chunk, and has those of an earlier attempt; without it they are not kept.
+    folder : Path
+        Keeps trials chunk by chunk, and has those of an earlier attempt.
     cache : ChunkCache, optional
-        Of chunks of earlier runs; where nothing is kept it is not used.
+        Of chunks of earlier runs.
 
     Raises
     ------
@@ -112,21 +128,20 @@ def _sweep_windows(
     recorded: Sequence[str],
     executor: Executor,
     observe: Observer,
-    folder: Path | None,
+    folder: Path,
     cache: ChunkCache | None,
 ) -> Searched:
     """Sweep all candidates over all spans."""
     hub = search.hub(executor)
     total = len(search.candidates)
-    files = None if folder is None else TrialFiles(folder, choice, tuple(recorded))
+    files = TrialFiles(folder, choice, tuple(recorded))
     reused, key = Reused(), ""
-    if files is not None and cache is not None:
+    if cache is not None:
         key = sweep_key(search, spans, choice, recorded)
         reused = reused_chunks(cache, key, files, len(spans))
     rows: list[dict[str, Any]] = []
     failures: list[ChunkDone] = []
-    ranges = [(0, total)] if files is None else files.missing(total)
-    leaders = [Leaders.nobody() for _ in spans] if files is None else files.leaders(len(spans))
+    ranges, leaders = files.missing(total), files.leaders(len(spans))
     left = sum(stop - first for first, stop in ranges)
     if left < total:
         observe("KEPT", {"sets": total - left, "of": total, "reused": asdict(reused)})
@@ -137,8 +152,7 @@ def _sweep_windows(
             observe("FAILURE", _failure_record(search, done, done.failure))
         else:
             leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
-            if files is not None:
-                files.add(done.result, leaders)
+            files.add(done.result, leaders)
         rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
         observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
@@ -148,22 +162,26 @@ def _sweep_windows(
         if done.failure is not None
     ]
     _check_some(failed, total)
-    if files is not None:
-        if cache is not None and len(rows) > len(failures):
-            cache.keep(files.folder, {key: files.sound()})
-        # Last of all, so that whoever goes on with the run tries them again.
-        for done in failures:
-            files.add(done.result, leaders)
+    if cache is not None and len(rows) > len(failures):
+        cache.keep(files.folder, {key: files.sound()})
+    # Last of all, so that whoever goes on with the run tries them again.
+    for done in failures:
+        files.add(done.result, leaders)
+    swept, _ = swept_spans(spans, choice)
     return Searched(
         search=search,
         hub=hub,
         leaders=leaders,
-        simulated=total * len(spans),
-        bars_swept=left * sum(map(bars_in, spans)),
+        chosen=[
+            select(choice, own, partial(files.columns, window), search.candidates, space=search.space)
+            for window, own in enumerate(leaders)
+        ],
+        simulated=total * len(swept),
+        bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
         frames={"timings": _timings(rows)} | ({"failures": failures_frame(failed)} if failed else {}),
-        trials=lambda offset: iter(()) if files is None else files.rows(leaders, offset, total),
-        forget=lambda: None if files is None else files.remove(),
+        trials=lambda offset: files.rows(leaders, offset, total),
+        forget=files.remove,
     )
 
 
@@ -174,7 +192,7 @@ def _study_windows(
     recorded: Sequence[str],
     executor: Executor,
     observe: Observer,
-    folder: Path | None,
+    folder: Path,
     cache: ChunkCache | None,
 ) -> Searched:
     """Run the study of each span; candidates are numbered in the order of spans, then of proposals."""
@@ -190,21 +208,29 @@ def _study_windows(
     _check_some(failures, firsts[-1])
     tried = Candidates.listed(search.candidates.names, np.concatenate([one.params for one in ordered]))
     planned = plan_search(search.bars, search.composition, tried, search.rules)
-    every = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit)
+    every = replace(planned, engine=search.engine, streams=search.streams, fit=search.fit, space=search.space)
     leaders = [
         Leaders.of(np.arange(first, first + len(one.params)), one.metrics, choice)
         for first, one in zip(firsts, ordered, strict=False)
     ]
 
+    def columns(window: int, names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        one = ordered[window]
+        return {name: one.worst_block if name == WORST_BLOCK else one.metrics[:, METRICS.index(name)] for name in names}
+
     def trials(offset: int) -> Iterator[pa.Table]:
         for window, (first, one) in enumerate(zip(firsts, ordered, strict=False)):
-            columns = {name: one.metrics[:, METRICS.index(name)] for name in recorded}
-            yield trial_rows(offset + window, first, columns, leaders[window], choice)
+            known = columns(window, recorded)
+            yield trial_rows(offset + window, first, known, leaders[window], choice, one.pruned)
 
     return Searched(
         search=every,
         hub=every.hub(executor),
         leaders=leaders,
+        chosen=[
+            select(choice, own, partial(columns, window), tried, firsts[window], search.space)
+            for window, own in enumerate(leaders)
+        ],
         simulated=len(tried),
         bars_swept=studying.bars_swept,
         reused=studying.reused,

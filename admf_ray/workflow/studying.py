@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from admf_ray._types import ChunkDone, Executor, Observer
-from admf_ray.data.spans import Stretch, bars_in, pieces_of
+from admf_ray.data.spans import Stretch, pieces_of
 from admf_ray.optimize import (
     EVALUATE,
     Candidates,
@@ -17,6 +17,7 @@ from admf_ray.optimize import (
     Known,
     Params,
     Search,
+    Stage,
     Studied,
     parted,
     plan_space,
@@ -46,10 +47,10 @@ class Studying:
     choice : Choice
     executor : Executor
     observe : Observer
-    folder : Path or None
+    folder : Path
         Where studies are kept, those of an earlier attempt too; it is in a directory of the phase in one of the run.
     cache : ChunkCache or None
-        Of studies of earlier runs; where nothing is kept it is not used.
+        Of studies of earlier runs.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ class Studying:
         choice: Choice,
         executor: Executor,
         observe: Observer,
-        folder: Path | None,
+        folder: Path,
         cache: ChunkCache | None,
     ) -> None:
         self._search = search
@@ -78,9 +79,9 @@ class Studying:
         self._choice = choice
         self._executor = executor
         self._observe = observe
-        self._files = None if folder is None else StudyFiles(folder)
-        self._cache = None if self._files is None else cache
-        self._storage = None if folder is None else self._open_storage(folder.parents[2])
+        self._files = StudyFiles(folder)
+        self._cache = cache
+        self._storage = self._open_storage(folder.parents[2])
         self._stored = 0
         self._sets = dict.fromkeys(range(len(spans)), 0)
         self.studies: dict[int, Studied] = {}
@@ -112,13 +113,13 @@ class Studying:
         chunk may: then the set that did it fails alone.
         """
         keys = [] if self._cache is None else study_keys(self._search, self._spans, self._choice)
-        if self._files is not None and self._cache is not None:
+        if self._cache is not None:
             self.reused = reused_studies(self._cache, keys, self._files)
-        known = {} if self._files is None else self._files.kept()
-        for studied in [] if self._files is None else self._files.studies().values():
+        known = self._files.kept()
+        for studied in self._files.studies().values():
             self._take(studied)
         waiting = [window for window in range(len(self._spans)) if window not in self.studies]
-        there = sum(len(known.get(window, {})) for window in waiting) + self._search.sets * len(self.studies)
+        there = sum(_sets(known.get(window, {})) for window in waiting) + self._search.sets * len(self.studies)
         if there:
             kept = {"sets": there // len(self._spans), "of": self._search.sets, "reused": asdict(self.reused)}
             self._observe("KEPT", kept)
@@ -133,46 +134,47 @@ class Studying:
                 apart.append(done.chunk)
         if apart:
             self._spread(sorted(apart), known, shared)
-        if self._files is not None and self._cache is not None:
+        if self._cache is not None:
             sound = [window for window in waiting if not self.studies[window].failures]
             self._cache.keep(self._files.folder, {keys[window]: [self._files.name(window)] for window in sound})
 
     def forget(self) -> None:
         """Remove what was kept."""
-        if self._files is not None:
-            self._files.remove()
+        self._files.remove()
 
     def _take_whole(self, done: ChunkDone) -> None:
         studied: Studied = done.result
         studied = replace(studied, failures=[replace(one, host=done.host) for one in studied.failures])
-        self._told(done, studied.window, len(studied.params), studied.containers)
+        self._told(done, studied.window, len(studied.params), studied.bars, studied.containers)
         for one in studied.failures:
             self._tell_failure(one, studied.params[one.candidate].tolist())
         self._finish(studied)
 
-    def _spread(self, windows: Sequence[int], known: Mapping[int, Mapping[Params, Known]], shared: object) -> None:
+    def _spread(
+        self, windows: Sequence[int], known: Mapping[int, Mapping[tuple[Stage, Params], Known]], shared: object
+    ) -> None:
         from admf_ray.optimize.study import Studies, planned_study
 
         bundle = self._search.study_bundle(self._spans, self._choice)
         for window in windows:
-            self._sets[window] = len(known.get(window, {}))
+            self._sets[window] = _sets(known.get(window, {}))
         studies = Studies([planned_study(window, bundle) for window in windows], 1, known)
         while studies.finished:
             self._finish(studies.finished.pop())
         for done in self._executor.each(EVALUATE, studies, shared, parted):
             found = studies.take(done)
-            if self._files is not None:
-                self._files.keep(done.chunk.window, found)
-            self._told(done, done.chunk.window, len(found), [] if done.failure else done.result.containers)
-            for params, one in found.items():
+            chunk = done.chunk
+            self._files.keep(chunk.window, found)
+            bars, containers = (0, []) if done.failure else (done.result.bars * len(found), done.result.containers)
+            self._told(done, chunk.window, len(found) if chunk.stage is None else 0, bars, containers)
+            for (_, params), one in found.items():
                 if one.failed is not None:
                     self._tell_failure(one.failed, params)
             while studies.finished:
                 self._finish(studies.finished.pop())
 
     def _finish(self, studied: Studied) -> None:
-        if self._files is not None:
-            self._files.add(studied)
+        self._files.add(studied)
         self._take(studied)
 
     def _take(self, studied: Studied) -> None:
@@ -188,11 +190,11 @@ class Studying:
     def _moment(self, bar: int) -> str:
         return str(np.datetime_as_string(np.datetime64(boundary(self._search.bars, bar), "ns"), unit="auto"))
 
-    def _told(self, done: ChunkDone, window: int, sets: int, containers: Sequence[dict[str, Any]]) -> None:
+    def _told(self, done: ChunkDone, window: int, sets: int, bars: int, containers: Sequence[dict[str, Any]]) -> None:
         """Tell of a chunk; progress counts sets of one window, of which each study has its share."""
         first = self._sets[window]
         self._sets[window] = first + sets
-        self.bars_swept += sets * bars_in(self._spans[window])
+        self.bars_swept += bars
         timed = {"chunk": window, "first": first, "last": first + sets, "host": done.host, "seconds": done.seconds}
         self.timings.append(timed)
         before, now = sum(self._sets.values()) - sets, sum(self._sets.values())
@@ -214,6 +216,11 @@ class Studying:
                 "attempts": failed.attempts,
             },
         )
+
+
+def _sets(known: Mapping[tuple[Stage, Params], Known]) -> int:
+    """Count the sets that were evaluated over the whole span."""
+    return sum(stage is None for stage, _ in known)
 
 
 def _as_it_is(window: int) -> tuple[int, ...]:  # noqa: ARG001  (what splits is given the chunk)

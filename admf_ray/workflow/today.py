@@ -1,6 +1,8 @@
 """What now: the newest window refitted, its current target, and the order that follows."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ from admf_ray._types import Executor, Observer
 from admf_ray.core.records import Boundary, FillPolicy, Halt, OrderKind
 from admf_ray.data import Window
 from admf_ray.engine.result import Segment
-from admf_ray.optimize import Choice, Search, recorded_metrics
+from admf_ray.optimize import Choice, Search, recorded_metrics, trained
 from admf_ray.portfolio.trades import PROTECTIVE
 from admf_ray.workflow.frames import boundary
 from admf_ray.workflow.searching import search_windows
@@ -122,16 +124,19 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     """
     bars = search.bars
     span = (window.train_start, window.train_stop)
-    swept = search_windows(search, [span], choice, recorded_metrics("objective", choice), executor, observe)
+    with TemporaryDirectory(prefix="admf_ray-") as folder:
+        recorded = recorded_metrics("objective", choice)
+        swept = search_windows(search, [span], choice, recorded, executor, observe, Path(folder))
     search = swept.search
-    best = swept.leaders[0].winner(choice)
+    chosen = swept.chosen[0]
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
     equity, halt, parameters, train = search.rules.cash, "none", None, None
     standings = [Standing(symbol, _last_close(bars.close[s])) for s, symbol in enumerate(bars.symbols)]
-    if best is not None:
-        hub, (winner, train) = swept.hub, best
-        parameters = search.candidates.parameters(winner)
+    if chosen is not None:
+        hub, winner = swept.hub, chosen.candidates
+        train = trained(search, hub, window.train, chosen)
+        parameters = search.parameters(winner)
         wanted = [_current(targets) for targets in search.targets(hub, winner, window.train)]
         standings = [
             replace(standing, target=target, since=None if since is None else int(bars.known_at[since]))

@@ -24,10 +24,12 @@ from admf_ray.optimize import (
     Known,
     Leaders,
     Params,
+    Stage,
     Studied,
     TrialChunk,
     trial_status,
 )
+from admf_ray.optimize.blocks import WORST_BLOCK
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.stored import StoredTable, parquet_writer
@@ -37,12 +39,14 @@ __all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "trial_rows",
 ROWS = 1_000_000
 """Of a table that are held at a time, about."""
 
-_ARRAYS = ("params", "metrics", "proposed", "told")
+_ARRAYS = ("params", "metrics", "worst_block", "pruned", "proposed", "told")
 _NUMBERS = [("window", pa.int16()), ("candidate", pa.int32())]
 _ALL = [(name, pa.float64()) for name in METRICS]
 _METRICS = pa.schema([*_NUMBERS, *_ALL])
+_RECORDED = pa.schema([*_METRICS, (WORST_BLOCK, pa.float64())])
 _STATUS = ("status", pa.dictionary(pa.int8(), pa.string()))
-_SCHEMA = pa.schema([*_NUMBERS, _STATUS, ("objective", pa.float64()), *_ALL])
+_PLAIN = pa.schema([*_NUMBERS, _STATUS, ("objective", pa.float64()), *_ALL])
+_OF_BLOCKS = pa.schema([*_PLAIN, (WORST_BLOCK, pa.float64())])
 
 
 def candidates_table(folder: Path, candidates: Candidates) -> StoredTable:
@@ -58,8 +62,17 @@ def candidates_table(folder: Path, candidates: Candidates) -> StoredTable:
     return StoredTable(path)
 
 
+def _schema(choice: Choice) -> pa.Schema:
+    return _OF_BLOCKS if choice.selection == WORST_BLOCK else _PLAIN
+
+
 def trial_rows(
-    window: int, first: int, columns: Mapping[str, npt.NDArray[np.float64]], leaders: Leaders, choice: Choice
+    window: int,
+    first: int,
+    columns: Mapping[str, npt.NDArray[np.float64]],
+    leaders: Leaders,
+    choice: Choice,
+    pruned: npt.NDArray[np.bool_] | None = None,
 ) -> pa.Table:
     """Give the trials of consecutive candidates in one window.
 
@@ -68,10 +81,12 @@ def trial_rows(
     window, first : int
         The window, and the first candidate.
     columns : mapping of str to float64 array, shape [candidate]
-        Metrics that are recorded of all trials.
+        What is recorded of all trials: metrics, and last the worst block where it decides.
     leaders : Leaders
         Trials of which every metric is recorded; those of other candidates are left out.
     choice : Choice
+    pruned : bool array, shape [candidate], optional
+        Those that their study gave up; none by default.
     """
     scores, trades = choice.scores(columns), columns["trades"]
     leading = leaders.within(first, first + len(scores))
@@ -84,22 +99,26 @@ def trial_rows(
         values[at] = leading.metrics[:, index]
         return pa.array(values, mask=unknown)
 
-    status = pa.DictionaryArray.from_arrays(trial_status(scores, trades, choice), pa.array(STATUSES))
+    status = trial_status(scores, trades, choice)
+    if pruned is not None:
+        status[pruned] = STATUSES.index("pruned")
+    schema = _schema(choice)
     return pa.table(
         [
             np.full(len(scores), window, dtype=np.int16),
             np.arange(first, first + len(scores), dtype=np.int32),
-            status,
+            pa.DictionaryArray.from_arrays(status, pa.array(STATUSES)),
             scores,
             *(columns[name] if name in columns else of_leaders(index) for index, name in enumerate(METRICS)),
+            *(columns[name] for name in schema.names[len(_PLAIN) :]),
         ],
-        schema=_SCHEMA,
+        schema=schema,
     )
 
 
-def trials_table(path: Path, tables: Iterator[pa.Table]) -> StoredTable:
-    """Write trials that come in the order of windows and candidates."""
-    write_whole(path, parquet_writer(_SCHEMA, tables))
+def trials_table(path: Path, tables: Iterator[pa.Table], choice: Choice) -> StoredTable:
+    """Write trials that come in the order of windows and candidates, out of `trial_rows` for the same choice."""
+    write_whole(path, parquet_writer(_schema(choice), tables))
     return StoredTable(path)
 
 
@@ -116,7 +135,7 @@ class TrialFiles:
     folder : Path
     choice : Choice
     recorded : tuple of str
-        Metrics that are recorded of all trials.
+        What is recorded of all trials; see `admf_ray.optimize.recorded_metrics`.
     """
 
     folder: Path
@@ -135,7 +154,7 @@ class TrialFiles:
         name, stop = f"{chunk.first:08d}.parquet", chunk.first + len(chunk.columns["trades"][0])
         leading = (_leading_rows(window, one.within(chunk.first, stop)) for window, one in enumerate(leaders))
         write_whole(self.folder / "best" / name, parquet_writer(_METRICS, [pa.concat_tables(leading)], "none"))
-        schema = pa.schema([field for field in _METRICS if field.name in ("window", "candidate", *self.recorded)])
+        schema = pa.schema([field for field in _RECORDED if field.name in ("window", "candidate", *self.recorded)])
         numbers = np.arange(chunk.first, stop, dtype=np.int32)
         tables = (
             pa.table(
@@ -192,6 +211,14 @@ class TrialFiles:
                 own = Leaders(numbers[window == w], metrics[window == w])
                 found[w] = found[w].joined(own, self.choice)
         return found
+
+    def columns(self, window: int, names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        """Give columns of all trials of a window that are there, by name, in the order of the candidates."""
+        parts = []
+        for path in sorted(self.folder.glob("*.parquet")):
+            with pq.ParquetFile(path) as file:
+                parts.append(file.read_row_group(window, columns=list(names), use_threads=False))
+        return {name: np.concatenate([part[name].to_numpy() for part in parts]) for name in names}
 
     def rows(self, leaders: Sequence[Leaders], offset: int, candidates: int) -> Iterator[pa.Table]:
         """Put the chunks together, window after window, not much more than `ROWS` at a time.
@@ -270,34 +297,37 @@ class StudyFiles:
     def _sets(self) -> Path:
         return self.folder / "evaluated.jsonl"
 
-    def keep(self, window: int, found: Mapping[Params, Known]) -> None:
+    def keep(self, window: int, found: Mapping[tuple[Stage, Params], Known]) -> None:
         """Add sets that were evaluated for a study which is not done yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = [
             json.dumps(
                 {
                     "window": window,
+                    "stage": stage,
                     "params": params,
                     "metrics": None if known.failed else known.metrics.tolist(),
+                    "worst_block": known.worst_block,
                     "failed": _plain_failure(known.failed) if known.failed else None,
                 }
             )
-            for params, known in found.items()
+            for (stage, params), known in found.items()
         ]
         with self._sets.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
             file.flush()
             os.fsync(file.fileno())
 
-    def kept(self) -> dict[int, dict[Params, Known]]:
+    def kept(self) -> dict[int, dict[tuple[Stage, Params], Known]]:
         """Read the sets that were evaluated, by window."""
-        found: dict[int, dict[Params, Known]] = {}
+        found: dict[int, dict[tuple[Stage, Params], Known]] = {}
         cut_torn_line(self._sets)
         for line in self._sets.read_text(encoding="utf-8").splitlines() if self._sets.exists() else ():
             one = json.loads(line)
             failed = None if one["failed"] is None else _failure(one["failed"])
             metrics = np.full(len(METRICS), np.nan) if failed else np.array(one["metrics"], dtype=np.float64)
-            found.setdefault(one["window"], {})[tuple(one["params"])] = Known(metrics, failed)
+            key = one["stage"], tuple(one["params"])
+            found.setdefault(one["window"], {})[key] = Known(metrics, one["worst_block"], failed)
         return found
 
     def remove(self) -> None:

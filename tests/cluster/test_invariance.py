@@ -75,6 +75,21 @@ def test_studies_have_one_fingerprint_compiled_or_in_containers_spread_over_host
     assert others == [one, one]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(["search.selection=plateau"], marks=pytest.mark.slow),
+        ["search.selection=worst_block"],
+        ["search=tpe", "search.trials=10", "search.selection=top_n", "search.pruning=wilcoxon", "search.blocks=6"],
+    ],
+    ids=" ".join,
+)
+def test_every_rule_of_selection_has_one_fingerprint(tmp_path: Path, existing: list[str], rule: list[str]) -> None:
+    options = [*rule, "search.objective=total_return", "windows.test=4y", "report=none"]
+    serial, hosts = (fingerprints(tmp_path, [*options, *place]) for place in (EXECUTORS[0], existing))
+    assert serial == hosts
+
+
 def test_where_there_is_no_cluster_the_address_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "runs"
     code = main(["+experiment=walkforward", f"run_root={root}", "cluster=existing", "cluster.address=127.0.0.1:1"])

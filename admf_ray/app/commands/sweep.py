@@ -5,6 +5,7 @@ from rich.console import Console
 from admf_ray._types import Observer
 from admf_ray.app.assemble import assemble_search, doubts, left_out, single_span
 from admf_ray.app.running import chunk_cache, run_search, show
+from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import Settings
 from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
@@ -21,6 +22,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     """Run the sweep of these settings on bars."""
     settings = warmed(settings, bars)
     search, span = assemble_search(settings, bars), single_span(settings, bars)
+    check_selection(settings, search, [span])
     check_memory(search, 1)
     cache = chunk_cache(settings)
     record = recording(settings.search.record, search.sets)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from rich.console import Console
 
 from admf_ray.app.assemble import assemble_search, load_data, newest_window, open_executor
+from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import Settings, required_run
 from admf_ray.logs import log_record
 from admf_ray.optimize import check_memory
@@ -29,6 +30,7 @@ def run(settings: Settings, console: Console) -> int:
     print_holdout(console, dict(settings.holdout))
     print_findings(console, data_report(bars))
     search, window = assemble_search(settings, bars), newest_window(settings, bars)
+    check_selection(settings, search, [window.train])
     check_memory(search, 1)
     with open_executor(settings.cluster) as executor, ProgressView(console) as progress:
         found = refit(search, window, settings.choice, executor, progress)

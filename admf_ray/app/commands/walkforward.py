@@ -10,6 +10,7 @@ from admf_ray.app.assemble import assemble_search, cut_windows, doubts, left_out
 from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.folds import combinatorial_plan, split_spans
 from admf_ray.app.running import chunk_cache, run_search, show
+from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import CombinatorialWindows, Settings
 from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
@@ -38,6 +39,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     windows = cut_windows(settings, bars)
     settings = warmed(settings, bars, windows)
     search = assemble_search(settings, bars)
+    check_selection(settings, search, [window.train for window in windows])
     check_memory(search, len(windows))
     earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
     trials = search.sets * len(windows)
@@ -68,6 +70,7 @@ def _combinatorial(
 ) -> RunResult:
     search = assemble_search(settings, bars)
     plan = combinatorial_plan(windows, settings, search)
+    check_selection(settings, search, [split.train for split in plan.cut(bars)])
     check_memory(search, plan.splits)
     trials = search.sets * plan.splits
     record = recording(settings.search.record, trials)

@@ -17,6 +17,7 @@ from admf_ray.optimize import (
     evaluate_window,
     expand_grid,
     plan_search,
+    select,
     sweep_spans,
 )
 from admf_ray.optimize.certification import segment_fingerprint
@@ -37,7 +38,7 @@ def searched(bars: Bars):  # type: ignore[no-untyped-def]
         spans = [(window.train_start, window.train_stop) for window in windows]
         (done,) = sweep_spans(search, hub, spans, choice, METRICS, executor, [(0, len(search.candidates))])
     outcomes = [
-        evaluate_window(search, hub, window, leaders, choice)
+        evaluate_window(search, hub, window, select(choice, leaders, dict, search.candidates))
         for window, leaders in zip(windows, done.result.leaders, strict=True)
     ]
     return search, hub, outcomes

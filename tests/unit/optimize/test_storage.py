@@ -40,6 +40,8 @@ def study(window: int, choice: Choice) -> Studied:
         window,
         np.array(PARAMS),
         metrics,
+        np.full(len(PARAMS), np.nan),
+        np.zeros(len(PARAMS), dtype=np.bool_),
         np.array([*PARAMS, PARAMS[0], [60.0, 50.0]]),
         np.repeat(told, len(choice.formulas), axis=1),
         failures=[Failed(2, window, fault, "host-1", 1)],

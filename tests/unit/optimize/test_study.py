@@ -22,6 +22,7 @@ from admf_ray.optimize import (
     DrawnRange,
     Known,
     Params,
+    Stage,
     Studied,
     parted,
     plan_search,
@@ -53,7 +54,7 @@ def bundle_of(bars: Bars, choice: Choice = SHARPE, **changed: Any) -> dict[str, 
     return replace(plan_search(bars, CROSS, example, COSTS), adaptive=proposing(**changed)).study_bundle(SPANS, choice)
 
 
-def spread(bundle: dict[str, Any], known: dict[int, dict[Params, Known]]) -> tuple[list[Studied], int]:
+def spread(bundle: dict[str, Any], known: dict[int, dict[tuple[Stage, Params], Known]]) -> tuple[list[Studied], int]:
     """Step both studies together, a set a chunk; give them, and how many sets were evaluated."""
     studies, evaluated = Studies([planned_study(window, bundle) for window in (0, 1)], 1, known), 0
     with SerialExecutor() as executor:
@@ -64,7 +65,7 @@ def spread(bundle: dict[str, Any], known: dict[int, dict[Params, Known]]) -> tup
 
 
 def assert_same(one: Studied, other: Studied) -> None:
-    for name in ("params", "metrics", "proposed", "told"):
+    for name in ("params", "metrics", "worst_block", "pruned", "proposed", "told"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
@@ -129,7 +130,7 @@ def test_studies_that_are_stepped_together_are_those_of_a_host_and_go_on_where_t
     sp500: Bars, sampler: str, batch: int
 ) -> None:
     bundle = bundle_of(sp500.head(1_500), sampler=sampler, batch=batch, trials=20)
-    known: dict[int, dict[Params, Known]] = {}
+    known: dict[int, dict[tuple[Stage, Params], Known]] = {}
     together, evaluated = spread(bundle, known)
     assert evaluated == 40
     for window, one in enumerate(together):

@@ -32,8 +32,7 @@ def test_leaders_are_the_same_however_trials_are_cut_and_in_whatever_order(seed:
     best = choose(metrics, CHOICE, BEST)
     np.testing.assert_array_equal(joined.candidates, best)
     np.testing.assert_array_equal(joined.metrics, metrics[best])
-    winner = joined.winner(CHOICE)
-    assert ([] if winner is None else [winner[0]]) == choose(metrics, CHOICE).tolist()
+    assert [candidate for candidate, _, _ in joined.ranked(CHOICE, 1)] == choose(metrics, CHOICE).tolist()
     for first, stop in itertools.pairwise(edges):
         np.testing.assert_array_equal(joined.within(first, stop).candidates, best[(best >= first) & (best < stop)])
 

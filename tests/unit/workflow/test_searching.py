@@ -9,8 +9,7 @@ import pytest
 
 from admf_ray.cluster import SerialExecutor
 from admf_ray.engine.spec import AccountRules
-from admf_ray.optimize import Candidates, Choice, Search, expand_grid, plan_search
-from admf_ray.portfolio.metrics import METRICS
+from admf_ray.optimize import Candidates, Choice, Search, expand_grid, plan_search, recorded_metrics
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow.searching import Searched, search_windows
 from tests.series import daily_bars
@@ -28,7 +27,7 @@ def search() -> Search:
     return plan_search(bars, CROSS, candidates, AccountRules())
 
 
-def searched(search: Search, folder: Path) -> tuple[Searched, list[str], int]:
+def searched(search: Search, folder: Path, choice: Choice = CHOICE) -> tuple[Searched, list[str], int]:
     """Search, and give the kinds of records with the number of sets that were computed."""
     kinds: list[str] = []
     computed = [0]
@@ -38,7 +37,8 @@ def searched(search: Search, folder: Path) -> tuple[Searched, list[str], int]:
         computed[0] += record["sets"] if kind == "CHUNK" else 0
 
     with SerialExecutor(0.001) as executor:
-        found = search_windows(search, SPANS, CHOICE, METRICS, executor, observe, folder)
+        recorded = recorded_metrics("all", choice)
+        found = search_windows(search, SPANS, choice, recorded, executor, observe, folder)
     return found, kinds, computed[0]
 
 
@@ -70,3 +70,18 @@ def test_where_everything_is_there_nothing_is_computed(search: Search, tmp_path:
     assert computed == 0
     assert len(again.frames["timings"]) == 0
     assert len(pa.concat_tables(again.trials(0))) == 840 * len(SPANS)
+
+
+@pytest.mark.parametrize("rule", ["plateau", "worst_block"])
+def test_whoever_goes_on_with_a_search_selects_the_same(search: Search, tmp_path: Path, rule: str) -> None:
+    choice = Choice("total_return", 1, selection=rule)
+    whole, _, _ = searched(search, tmp_path, choice)
+    rows = pa.concat_tables(whole.trials(0))
+    for lost in sorted(tmp_path.glob("*.parquet"))[1::2]:
+        lost.unlink()
+    again, kinds, _ = searched(search, tmp_path, choice)
+    assert "KEPT" in kinds
+    assert again.chosen == whole.chosen
+    assert None not in whole.chosen
+    assert pa.concat_tables(again.trials(0)).equals(rows)
+    assert ("worst_block" in rows.column_names) == (rule == "worst_block")

@@ -1,11 +1,11 @@
 """Protocols and small values that cross layers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
-__all__ = ["ChunkDone", "Executor", "Fault", "FaultKind", "Observer", "Split"]
+__all__ = ["ChunkDone", "Executor", "Fault", "FaultKind", "HostLimits", "MemoryUse", "Observer", "Split"]
 
 Observer = Callable[[str, Mapping[str, Any]], None]
 """Takes one progress record: its kind (``PHASE``, ``CHUNK``, ``TEST_WINDOW``, ...) and its fields."""
@@ -42,6 +42,70 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What computing a chunk took of the memory of its process and of its machine.
+
+    MB are 10^6 bytes that the process holds by itself: what it shares with others (files, the object store) is not
+    counted.
+
+    Attributes
+    ----------
+    held : float
+        MB after the chunk, with its result.
+    peak : float
+        MB at most, as far as was looked.
+    growth : float
+        MB after the chunk less those before it.
+    collections, collected : tuple of int
+        Garbage collections meanwhile, and objects that they freed, of each generation, the youngest first.
+    gc_seconds : float
+        That they took.
+    system : float
+        Share of the machine's memory that is in use; the driver's machine, where that is shorter of it.
+    """
+
+    held: float
+    peak: float
+    growth: float
+    collections: tuple[int, ...]
+    collected: tuple[int, ...]
+    gc_seconds: float
+    system: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """How much a host may hold; never enters a result.
+
+    Attributes
+    ----------
+    soft : float
+        MB above which the following chunks are made smaller.
+    hard : float
+        MB above which a host is ended, and replaced.
+    system : float
+        Share of a machine's memory above which chunks are made smaller, too.
+    containers : int
+        That a host keeps at most, those in them included.
+
+    Examples
+    --------
+    >>> use = MemoryUse(120.0, 510.0, 0.0, (0, 0, 0), (0, 0, 0), 0.0, 0.4)
+    >>> HostLimits().is_tight(use), HostLimits(soft=600.0).is_tight(use)
+    (True, False)
+    """
+
+    soft: float = 500.0
+    hard: float = 1_000.0
+    system: float = 0.8
+    containers: int = 100
+
+    def is_tight(self, use: MemoryUse) -> bool:
+        """Say whether chunks should be smaller than this one was."""
+        return use.peak > self.soft or use.system > self.system
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkDone:
     """A chunk that finished.
 
@@ -61,6 +125,10 @@ class ChunkDone:
         Why there is no result.
     attempts : int
         How often it was begun, with all that it was a part of.
+    memory : MemoryUse or None
+        What it took; None where it failed.
+    after : float
+        Seconds from the begin of all the work until the driver had it.
     """
 
     index: int
@@ -70,6 +138,8 @@ class ChunkDone:
     result: Any
     failure: Fault | None = None
     attempts: int = 1
+    memory: MemoryUse | None = None
+    after: float = field(default=0.0, compare=False)
 
 
 class Executor(Protocol):
@@ -86,11 +156,20 @@ class Executor(Protocol):
     def chunk_seconds(self) -> float:
         """How long a chunk of work should take; never enters a result."""
 
+    @property
+    def limits(self) -> HostLimits:
+        """How much a host may hold."""
+
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Make arrays (and small values) readable for every chunk; give the handle that ``map`` takes."""
 
     def each(
-        self, function: str, chunks: Iterable[Any], shared: object, split: Split | None = None
+        self,
+        function: str,
+        chunks: Iterable[Any],
+        shared: object,
+        split: Split | None = None,
+        tell: Observer | None = None,
     ) -> Iterator[ChunkDone]:
         """Compute ``function(chunk, bundle)`` for every chunk, and give each as it finishes, in any order.
 
@@ -108,6 +187,9 @@ class Executor(Protocol):
         split : callable, optional
             A chunk that fails is given in smaller ones, down to those that fail by themselves: these are given with
             their failure, and cost nothing but themselves.
+        tell : callable, optional
+            Told of every fault (``FAULT``), those of chunks that are done again included; of each host that passed a
+            limit of its memory, once (``MEMORY``); and of each that was ended (``HOST_ENDED``).
 
         Raises
         ------

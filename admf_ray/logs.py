@@ -39,6 +39,8 @@ _LEVELS = {
     "NEXT_WINDOW": logging.DEBUG,
     "HOST": logging.DEBUG,
     "FAILURE": logging.WARNING,
+    "HOST_ENDED": logging.WARNING,
+    "MEMORY": logging.WARNING,
 }
 
 
@@ -82,7 +84,8 @@ def log_record(kind: str, record: Mapping[str, Any], level: int | None = None) -
     record : mapping
         Fields that are None or mappings are in the JSON only.
     level : int, optional
-        DEBUG for the progress of single chunks, windows and hosts, WARNING for failures, INFO for all other kinds.
+        DEBUG for the progress of single chunks, windows and hosts, WARNING for failures, for hosts that end and memory
+        that runs short, INFO for all other kinds.
     """
     shown = " ".join(
         f"{name}={compact(value)}"

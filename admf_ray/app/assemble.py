@@ -13,6 +13,7 @@ from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
 from admf_ray.engine.composition import Composition
+from admf_ray.engine.hosting import check_containers
 from admf_ray.engine.spec import AccountRules, Instrument
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import (
@@ -27,6 +28,7 @@ from admf_ray.optimize import (
     Search,
     Space,
     axis_values,
+    check_memory,
     draw_candidates,
     expand_grid,
     plan_search,
@@ -38,6 +40,7 @@ from admf_ray.risk.sizing import SIZINGS
 __all__ = [
     "assemble_search",
     "check_account",
+    "check_capacity",
     "cut_windows",
     "doubts",
     "left_out",
@@ -93,7 +96,17 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
         raise ConfigError("engine.streams: containers stream the hub; allowed: engine=event_driven, or false")
     fit = _fit_span(settings, bars, composition, searched)
     streams = settings.engine.streams
-    return replace(search, isolated=isolated, engine=engine, streams=streams, adaptive=adaptive, fit=fit, space=space)
+    failed = {} if settings.recovery is None else settings.recovery.failed
+    return replace(
+        search,
+        isolated=isolated,
+        engine=engine,
+        streams=streams,
+        adaptive=adaptive,
+        fit=fit,
+        space=space,
+        failed=failed,
+    )
 
 
 def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched: bool) -> tuple[int, int] | None:
@@ -115,6 +128,19 @@ def _fit_span(settings: Settings, bars: Bars, composition: Composition, searched
             "the span that is tested"
         )
     return date_span(bars, fit.start, fit.stop, "classifier.fit") if named else None
+
+
+def check_capacity(cluster: ClusterSettings, search: Search, spans: int) -> None:
+    """Refuse a search that cannot fit where it is to be computed.
+
+    Raises
+    ------
+    CapacityError
+        With the arithmetic.
+    """
+    check_memory(search, spans, cluster.hosts_here, None if cluster.kind == "serial" else cluster.memory.hard)
+    if search.engine == "event_driven":
+        check_containers(search.composition, cluster.max_containers)
 
 
 def check_account(rules: AccountRules, bars: Bars) -> None:
@@ -399,7 +425,7 @@ def _split(windows: SplitWindows) -> SplitPlan:
 def open_executor(cluster: ClusterSettings) -> Executor:
     """Open the executor that ``cluster`` names; the caller closes it."""
     if cluster.kind == "serial":
-        return SerialExecutor(cluster.chunk_seconds)
+        return SerialExecutor(cluster.chunk_seconds, cluster.limits)
     # Importing Ray takes a second; serial runs and single backtests do without.
     from admf_ray.cluster.ray_executor import RayExecutor
 
@@ -411,4 +437,6 @@ def open_executor(cluster: ClusterSettings) -> Executor:
         chunk_timeout=cluster.chunk_timeout,
         max_retries=cluster.max_retries,
         exclude_head=cluster.exclude_head,
+        max_concurrent=cluster.max_concurrent,
+        limits=cluster.limits,
     )

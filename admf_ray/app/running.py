@@ -79,7 +79,11 @@ def run_phase(
         ledger.begin(settings.experiment, bars, effort)
         if settings.holdout.open:
             warnings = [*warnings, *_opened(settings, bars, ledger, effort)]
-        found = phase(run.observing(_telling(observer)), run.phase_folder(name))
+        observe = run.observing(_telling(observer))
+        if settings.recovery is not None:
+            run.write_json("recovery.json", settings.recovery.record())
+            observe("RECOVERY", settings.recovery.record())
+        found = phase(observe, run.phase_folder(name))
         ledger.end(found.summary["tried"])
         found.summary["tried"] = ledger.tried(bars, found.summary["tried"], effort.warm)
         _complete(settings, found, bars, warnings)

@@ -1,12 +1,14 @@
 """The settings: the resolved configuration as frozen, checked values."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, InstanceOf, field_serializer, field_validator, model_validator
 
+from admf_ray._types import HostLimits
 from admf_ray.app.account_settings import (
     ExecutionSettings,
     InstrumentSettings,
@@ -29,6 +31,7 @@ from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import BEST, COMPOSITES, JOURNAL, OBJECTIVES, Choice, checked_place, shown_place
 from admf_ray.plugins import plugin_file
+from admf_ray.workflow.recovery import Recovery
 
 __all__ = [
     "TRADING",
@@ -271,6 +274,24 @@ class SearchSettings(Section):
         return self
 
 
+class MemorySettings(Section):
+    """``cluster.memory``: see `admf_ray._types.HostLimits`."""
+
+    soft: Annotated[float, Field(gt=0)] = 500.0
+    hard: Annotated[float, Field(gt=0)] = 1_000.0
+    system: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @field_validator("hard")
+    @classmethod
+    def _not_below_soft(cls, value: float, info: Any) -> float:
+        soft = info.data.get("soft", value)
+        if value < soft:
+            raise ConfigError(
+                f"cluster.memory.hard: {value:g} is below cluster.memory.soft ({soft:g}); allowed: at least that"
+            )
+        return value
+
+
 class ClusterSettings(Section):
     """``cluster``: where chunks are computed; never enters a result."""
 
@@ -280,7 +301,20 @@ class ClusterSettings(Section):
     chunk_seconds: Annotated[float, Field(gt=0)] = 0.5
     chunk_timeout: Annotated[float, Field(gt=0, le=1e6)] = 3_600.0
     max_retries: Annotated[int, Field(ge=0)] = 3
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    max_containers: Annotated[int, Field(ge=1)] = 100
+    memory: MemorySettings = MemorySettings()
     exclude_head: bool = False
+
+    @property
+    def limits(self) -> HostLimits:
+        """How much a host may hold."""
+        return HostLimits(**dict(self.memory), containers=self.max_containers)
+
+    @property
+    def hosts_here(self) -> int:
+        """How many hosts share this machine with the driver, as far as that is known before they are started."""
+        return 0 if self.kind != "local" else self.workers or len(os.sched_getaffinity(0))
 
 
 class HubSettings(Section):
@@ -326,6 +360,7 @@ class Settings(Section):
     run_name: str | None = None
     run: Path | None = None
     resumed: Annotated[Path | None, Field(exclude=True)] = None
+    recovery: Annotated[InstanceOf[Recovery] | None, Field(exclude=True)] = None
     force: Annotated[bool, Field(exclude=True)] = False
     runs: tuple[Path, ...] = ()
     print: Literal["containers"] | None = None

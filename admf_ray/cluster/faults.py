@@ -7,7 +7,7 @@ from typing import Literal
 from admf_ray._types import Fault, FaultKind
 from admf_ray.errors import AdmfError, CapacityError, ConfigError, DataError, ReproductionError
 
-__all__ = ["RUN_WIDE", "Retries", "Verdict", "died", "raised", "timed_out"]
+__all__ = ["RUN_WIDE", "Retries", "Verdict", "died", "out_of_memory", "raised", "timed_out"]
 
 RUN_WIDE = (ConfigError, DataError, CapacityError, ReproductionError)
 """Errors that say of the whole run that it cannot be right: they end it, whatever chunk they come from.
@@ -21,6 +21,7 @@ Verdict = Literal["retry", "split", "fail"]
 
 _OWN_ERRORS = "admf_ray.errors"
 _FATAL = "Fatal Python error: "
+_MEMORY = "Out of memory: "
 _GUESSES = " Some common causes include"
 
 
@@ -85,6 +86,11 @@ def raised(error: BaseException) -> Fault:
     )
 
 
+def out_of_memory(hard: float) -> str:
+    """Give the first line of the last words of a host that ends itself because it holds too much (MB)."""
+    return f"{_MEMORY}took more than {hard:g} MB (cluster.memory.hard)\n"
+
+
 def died(error: BaseException, last_words: str, kind: FaultKind = "host_died") -> Fault:
     """Give the fault of a host that ended.
 
@@ -96,6 +102,9 @@ def died(error: BaseException, last_words: str, kind: FaultKind = "host_died") -
         What the process wrote as it ended, where that is known; see `admf_ray.cluster.host.Host`.
     kind : FaultKind
     """
+    if last_words.startswith(_MEMORY):
+        message = last_words.splitlines()[0].removeprefix(_MEMORY)
+        return Fault("out_of_memory", "MemoryError", message, last_words)
     if last_words.startswith(_FATAL):
         said = last_words.splitlines()[0].removeprefix(_FATAL)
     else:

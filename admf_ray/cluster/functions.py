@@ -2,13 +2,38 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from admf_ray._types import ChunkDone, Fault
+from admf_ray._types import ChunkDone, Fault, MemoryUse
 from admf_ray.cluster.faults import RUN_WIDE, raised
+from admf_ray.cluster.memory import Watch
 
-__all__ = ["call", "find", "in_order"]
+__all__ = ["Answer", "call", "find", "in_order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a call.
+
+    Attributes
+    ----------
+    memory : MemoryUse
+    result : object
+    seconds : float
+        Wall time of the call, without the import.
+    fault : Fault or None
+        Where it raised.
+    is_begun : bool
+        False where the process holds too much to begin it.
+    """
+
+    memory: MemoryUse
+    result: Any = None
+    seconds: float = 0.0
+    fault: Fault | None = None
+    is_begun: bool = True
 
 
 def find(function: str) -> Callable[[Any, Any], Any]:
@@ -18,21 +43,15 @@ def find(function: str) -> Callable[[Any, Any], Any]:
     return found
 
 
-def call(function: str, chunk: Any, bundle: Any) -> tuple[Any, float, Fault | None]:
+def call(function: str, chunk: Any, bundle: Any, watch: Watch) -> Answer:
     """Call ``"module:function"`` with a chunk and the shared bundle.
 
     Parameters
     ----------
     function : str
     chunk, bundle : object
-
-    Returns
-    -------
-    result : object
-    seconds : float
-        Wall time of the call, without the import.
-    fault : Fault or None
-        Where it raised.
+    watch : Watch
+        Of this process.
 
     Raises
     ------
@@ -43,13 +62,15 @@ def call(function: str, chunk: Any, bundle: Any) -> tuple[Any, float, Fault | No
     began = time.perf_counter()
     result, fault = None, None
     try:
-        result = target(chunk, bundle)
+        with watch:
+            result = target(chunk, bundle)
     except RUN_WIDE:
         raise
     # A function that calls sys.exit would end its host.
     except (Exception, SystemExit) as error:
         fault = raised(error)
-    return result, time.perf_counter() - began, fault
+    seconds = time.perf_counter() - began
+    return Answer(watch.use(), result, seconds, fault)
 
 
 def in_order(chunks: Iterable[ChunkDone]) -> list[Any]:

@@ -84,6 +84,8 @@ class Lane:
         Whether the host has answered.
     warmed : set of str
         Functions for which it is ready.
+    has_computed : bool
+        Whether it has done any chunk.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Lane:
     since: float = 0.0
     is_up: bool = False
     warmed: set[str] = field(default_factory=set)
+    has_computed: bool = False
 
     @property
     def tasks(self) -> list[Task]:
@@ -131,6 +134,8 @@ class HostPool:
         Hosts; None for all CPUs, those of nodes that join later as well.
     timeout : float
         Seconds that a host may take for a chunk.
+    hard : float
+        MB that a host may hold.
     exclude_head : bool
         Whether the node that leads the cluster is given no host.
 
@@ -142,9 +147,10 @@ class HostPool:
         Where they are not free.
     """
 
-    def __init__(self, workers: int | None, timeout: float, exclude_head: bool = False) -> None:
+    def __init__(self, workers: int | None, timeout: float, hard: float, exclude_head: bool = False) -> None:
         self._workers = workers
         self._timeout = timeout
+        self._hard = hard
         self._exclude_head = exclude_head
         self._numbers = count()
         self._failed_starts = 0
@@ -199,7 +205,7 @@ class HostPool:
             options["label_selector"] = {_NODE: f"!{heads[0]}"}
         name = f"host-{next(self._numbers)}"
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
-        lane = Lane(name, actor.options(**options).remote(name, self._words))
+        lane = Lane(name, actor.options(**options).remote(name, self._words, self._hard))
         lane.ask(Flight(lane.host.name.remote(), float("inf")))
         self.lanes.append(lane)
 

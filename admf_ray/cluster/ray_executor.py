@@ -3,17 +3,20 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from admf_ray._types import ChunkDone, Fault, Split
+from admf_ray._types import ChunkDone, Fault, HostLimits, Observer, Split
 from admf_ray.cluster.faults import Retries, died, raised, timed_out
-from admf_ray.cluster.functions import in_order
+from admf_ray.cluster.functions import Answer, in_order
+from admf_ray.cluster.memory import MemoryLog, system_share
 from admf_ray.cluster.shared import fitted
-from admf_ray.cluster.work import Work
-from admf_ray.errors import AdmfError, ChunkError, ConfigError
+from admf_ray.cluster.work import Task, Work
+from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -70,6 +73,10 @@ class RayExecutor:
         How often a chunk is done again because its host died.
     exclude_head : bool
         Whether the head of the cluster computes nothing.
+    max_concurrent : int, optional
+        Chunks that are computed at the same time at most; by default one for each host.
+    limits : HostLimits, optional
+        How much a host may hold.
 
     Raises
     ------
@@ -88,8 +95,13 @@ class RayExecutor:
         chunk_timeout: float = 3_600.0,
         max_retries: int = 3,
         exclude_head: bool = False,
+        max_concurrent: int | None = None,
+        limits: HostLimits | None = None,
     ) -> None:
         self.chunk_seconds = chunk_seconds
+        self.limits = limits or HostLimits()
+        self._log = MemoryLog(self.limits)
+        self._most_busy = max_concurrent or sys.maxsize
         self._retries = Retries(max_retries)
         self._timeout = chunk_timeout
         self._pool: HostPool | None = None
@@ -111,7 +123,7 @@ class RayExecutor:
                 "cluster.kind: Ray runs in this process already; allowed: existing (or ray.shutdown() first)"
             )
         try:
-            self._pool = HostPool(workers, chunk_timeout, exclude_head)
+            self._pool = HostPool(workers, chunk_timeout, self.limits.hard, exclude_head)
         except BaseException:
             self.close()
             raise
@@ -123,8 +135,8 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
-        """Number of hosts."""
-        return len(self._hosts.lanes)
+        """Number of hosts that compute at the same time."""
+        return min(len(self._hosts.lanes), self._most_busy)
 
     def share(self, bundle: Mapping[str, Any]) -> object:
         """Put the bundle into the object store once; hosts on a machine read it without a copy.
@@ -137,7 +149,12 @@ class RayExecutor:
         return Shared(fitting)
 
     def each(
-        self, function: str, chunks: Iterable[Any], shared: object, split: Split | None = None
+        self,
+        function: str,
+        chunks: Iterable[Any],
+        shared: object,
+        split: Split | None = None,
+        tell: Observer | None = None,
     ) -> Iterator[ChunkDone]:
         """Compute every chunk on some host; give each as it finishes.
 
@@ -146,10 +163,10 @@ class RayExecutor:
         AdmfError, ChunkError
             See `admf_ray._types.Executor.each`.
         CapacityError
-            Where there have been no hosts for a minute.
+            Where there have been no hosts for a minute, or a host may not even hold itself.
         """
         assert isinstance(shared, Shared)
-        work = Work(chunks, split, self._retries)
+        work = Work(chunks, split, self._retries, tell)
         try:
             while True:
                 self._hosts.tend()
@@ -166,17 +183,22 @@ class RayExecutor:
 
     def _hand_out(self, work: Work, function: str, shared: Shared) -> bool:
         """Hand out what there is to do; say whether all of it is in flight or done."""
-        while free := [lane for lane in self._hosts.lanes if lane.is_up and len(lane.tasks) < _IN_FLIGHT]:
+        while free := [lane for lane in self._working() if len(lane.tasks) < _IN_FLIGHT]:
             task = work.following()
             if task is None:
                 return True
             self._hosts.send(min(free, key=lambda lane: len(lane.tasks)), function, task, shared)
         return False
 
+    def _working(self) -> list[Lane]:
+        """Give the hosts that may be given work: those that have some, and others as far as there may be more."""
+        lanes = [lane for lane in self._hosts.lanes if lane.is_up]
+        return sorted(lanes, key=lambda lane: not lane.tasks)[: self._most_busy]
+
     def _answer(self, lane: Lane, work: Work, shared: Shared) -> ChunkDone | None:
         """Take what a host has answered."""
         try:
-            found = ray.get(lane.flights[0].answer)
+            answer: Answer = ray.get(lane.flights[0].answer)
         except ray.exceptions.RayTaskError as error:
             return self._refused(lane, error, work, shared)
         except ray.exceptions.ObjectLostError as error:
@@ -190,10 +212,26 @@ class RayExecutor:
         if flight.task is None:
             self._hosts.came_up(lane)
             return None
-        result, seconds, fault = found
-        if fault is None:
-            return work.done(flight.task, seconds, lane.name, result)
-        return self._failed(lane, flight, fault, work, seconds)
+        return self._computed(lane, flight, flight.task, answer, work)
+
+    def _computed(self, lane: Lane, flight: Flight, task: Task, answer: Answer, work: Work) -> ChunkDone | None:
+        """Take what came of a chunk, and replace a host that holds too much for another one."""
+        use = replace(answer.memory, system=max(answer.memory.system, system_share()))
+        if not answer.is_begun and not lane.has_computed:
+            raise CapacityError(
+                f"cluster.memory.hard: {lane.name} holds {use.held:,.0f} MB before its first chunk; "
+                f"{self.limits.hard:g} are allowed; allowed: more of it"
+            )
+        lane.has_computed = True
+        self._log.note(lane.name, use, work.listener)
+        if use.held > self.limits.hard:
+            self._replace(lane, work, f"held {use.held:,.0f} MB (cluster.memory.hard)")
+        if not answer.is_begun:
+            work.unbegun(task)
+            return None
+        if answer.fault is not None:
+            return self._failed(lane, flight, answer.fault, work, answer.seconds)
+        return work.done(task, answer.seconds, lane.name, answer.result, use)
 
     def _refused(self, lane: Lane, error: Any, work: Work, shared: Shared) -> ChunkDone | None:
         """Take an error of the host itself: what it was given was lost, or it could not begin or answer."""
@@ -215,14 +253,18 @@ class RayExecutor:
 
     def _ended(self, lane: Lane, fault: Fault, work: Work) -> ChunkDone | None:
         """Take back what a host was asked for that is gone: what it had begun has failed, what follows has not."""
-        begun, *others = lane.flights
-        self._hosts.end(lane)
+        begun = lane.answered()
+        self._replace(lane, work, fault.message)
         if begun.task is None and begun.is_awaited:
             self._hosts.start_failed(fault.message)
-        for flight in reversed(others):
-            if flight.task is not None:
-                work.unbegun(flight.task)
         return self._failed(lane, begun, fault, work)
+
+    def _replace(self, lane: Lane, work: Work, reason: str) -> None:
+        """End a host, and take back what it was asked for."""
+        self._hosts.end(lane)
+        work.tell("HOST_ENDED", {"host": lane.name, "reason": reason, "after": work.after})
+        for task in reversed(lane.tasks):
+            work.unbegun(task)
 
     @staticmethod
     def _failed(lane: Lane, flight: Flight, fault: Fault, work: Work, seconds: float = 0.0) -> ChunkDone | None:

@@ -1,11 +1,12 @@
 """Chunks on their way: drawn one by one, done again or in smaller ones where they fail."""
 
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from admf_ray._types import ChunkDone, Fault, Split
+from admf_ray._types import ChunkDone, Fault, MemoryUse, Observer, Split
 from admf_ray.cluster.faults import Retries
 from admf_ray.errors import ChunkError
 
@@ -46,13 +47,34 @@ class Work:
         See `admf_ray._types.Executor.each`.
     retries : Retries
         Decides.
+    tell : callable, optional
+        See `admf_ray._types.Executor.each`.
+
+    Attributes
+    ----------
+    listener : callable or None
+        Who is told.
     """
 
-    def __init__(self, chunks: Iterable[Any], split: Split | None, retries: Retries) -> None:
+    def __init__(
+        self, chunks: Iterable[Any], split: Split | None, retries: Retries, tell: Observer | None = None
+    ) -> None:
         self._chunks = enumerate(chunks)
         self._split = split
         self._retries = retries
         self._again: deque[Task] = deque()
+        self.listener = tell
+        self._began = time.perf_counter()
+
+    @property
+    def after(self) -> float:
+        """Seconds since the begin."""
+        return time.perf_counter() - self._began
+
+    def tell(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Tell of something, if somebody wants to hear it."""
+        if self.listener is not None:
+            self.listener(kind, record)
 
     def following(self) -> Task | None:
         """Give the next task, those that are done again first; None where there is none (failures may still come)."""
@@ -61,9 +83,12 @@ class Work:
         drawn = next(self._chunks, None)
         return None if drawn is None or drawn[1] is None else Task(*drawn)
 
-    def done(self, task: Task, seconds: float, host: str, result: Any) -> ChunkDone:
+    def done(self, task: Task, seconds: float, host: str, result: Any, memory: MemoryUse | None = None) -> ChunkDone:
         """Take a result."""
-        return ChunkDone(task.index, task.chunk, seconds, host, result, attempts=task.attempts + 1)
+        attempts = task.attempts + 1
+        return ChunkDone(
+            task.index, task.chunk, seconds, host, result, attempts=attempts, memory=memory, after=self.after
+        )
 
     def unbegun(self, task: Task) -> None:
         """Take a task back that was not begun: what happened is not its fault."""
@@ -84,7 +109,20 @@ class Work:
         """
         attempts, tries = task.attempts + 1, task.tries + 1
         parts = () if self._split is None else self._split(task.chunk)
-        match self._retries.verdict(fault.kind, attempts, tries, bool(parts)):
+        verdict = self._retries.verdict(fault.kind, attempts, tries, bool(parts))
+        self.tell(
+            "FAULT",
+            {
+                "chunk": task.chunk,
+                "fault": fault.kind,
+                "error": fault.error,
+                "message": fault.message,
+                "host": host,
+                "attempts": attempts,
+                "verdict": verdict,
+            },
+        )
+        match verdict:
             case "retry":
                 self._again.appendleft(Task(task.index, task.chunk, attempts, tries))
             case "split":
@@ -92,7 +130,7 @@ class Work:
             case "fail":
                 if self._split is None or fault.kind == "lost_object":
                     raise fault.raised or ChunkError(f"chunk {task.chunk} failed on {host}:\n{_story(fault)}")
-                return ChunkDone(task.index, task.chunk, seconds, host, None, fault, attempts)
+                return ChunkDone(task.index, task.chunk, seconds, host, None, fault, attempts, after=self.after)
         return None
 
 

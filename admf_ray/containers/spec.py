@@ -1,7 +1,7 @@
 """Specs: what a container is made of, as values that are checked when they are made."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,6 +120,12 @@ class ContainerSpec:
     @property
     def _said(self) -> str:
         return f"containers of kind '{self.kind}'"
+
+    def family(self) -> Iterator["ContainerSpec"]:
+        """Go through this container and all that are nested in it."""
+        yield self
+        for child in self.children.values():
+            yield from child.family()
 
     def order(self) -> list[ComponentSpec]:
         """Give the components so that each comes after those that it needs; otherwise as they are declared.

@@ -1,8 +1,9 @@
 """Containers on a host: a pool for each kind, and what lives in it."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,25 +14,56 @@ from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import BOOK, Market, container_spec
 from admf_ray.engine.setup import Setup
 from admf_ray.engine.sweep import setup_of
+from admf_ray.errors import CapacityError
 from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS, measure
 
-__all__ = ["live_containers", "pool_of", "run_chunk"]
+__all__ = ["check_containers", "live_containers", "pool_of", "run_chunk"]
 
-_POOLS: dict[tuple[Any, ...], ContainerPool] = {}
+_NUMBERS = count(1)
+_POOLS: dict[tuple[Any, ...], tuple[ContainerPool, int]] = {}
+"""Each with the number of its containers, those nested in them included; the one that was used last stands last."""
 
 
-def pool_of(composition: Composition) -> ContainerPool:
-    """Give this process's pool of containers that run a composition; made where there is none."""
+def check_containers(composition: Composition, most: int) -> None:
+    """Refuse a composition that takes more containers at once than a host may keep.
+
+    Raises
+    ------
+    CapacityError
+        With the arithmetic.
+    """
+    kinds = Counter(spec.kind for spec in container_spec({BOOK: composition}).family())
+    if kinds.total() > most:
+        shown = " + ".join(f"{number} {kind}" for kind, number in kinds.items())
+        raise CapacityError(
+            f"cluster.max_containers: {composition.name} takes {shown} = {kinds.total()} containers at once on each "
+            f"host; {most} are allowed; allowed: more of them, or fewer strategies and classifiers"
+        )
+
+
+def pool_of(composition: Composition, most: int | None = None) -> ContainerPool:
+    """Give this process's pool of containers that run a composition; made where there is none.
+
+    Parameters
+    ----------
+    composition : Composition
+    most : int, optional
+        Containers that all pools together keep: those that were not used for longest are closed.
+    """
     names = composition.names()
     if names not in _POOLS:
         spec = container_spec({BOOK: composition})
-        _POOLS[names] = ContainerPool(
+        pool = ContainerPool(
             lambda container_id: ScopedContainer(spec, container_id, errors="raise", policy=SERVICES_OF),
             1,
-            name=f"host-{os.getpid()}-{len(_POOLS) + 1}",
+            name=f"host-{os.getpid()}-{next(_NUMBERS)}",
         )
-    return _POOLS[names]
+        _POOLS[names] = pool, sum(1 for _ in spec.family())
+    _POOLS[names] = _POOLS.pop(names)
+    while most is not None and len(_POOLS) > 1 and sum(size for _, size in _POOLS.values()) > most:
+        _POOLS.pop(next(iter(_POOLS)))[0].close()
+    return _POOLS[names][0]
 
 
 def live_containers() -> list[dict[str, Any]]:
@@ -43,7 +75,7 @@ def live_containers() -> list[dict[str, Any]]:
         ``id``, ``pattern`` (what the container runs), ``state``, ``uses`` (candidates and spans so far), ``events``
         (published so far, those of nested containers included) and ``memory`` (bytes that observers keep).
     """
-    return [row for pool in _POOLS.values() for row in pool.rows()]
+    return [row for pool, _ in _POOLS.values() for row in pool.rows()]
 
 
 def run_chunk(
@@ -57,7 +89,8 @@ def run_chunk(
     wanted : int64 array, shape [candidate, symbol, slot]
         Which keys each candidate reads.
     bundle : mapping
-        As in `admf_ray.engine.sweep.run_chunk`, with what compositions need that are not plain.
+        As in `admf_ray.engine.sweep.run_chunk`, with what compositions need that are not plain; ``max_containers``,
+        where it is there, that the pools of this process keep.
 
     Returns
     -------
@@ -65,7 +98,7 @@ def run_chunk(
     """
     activate(bundle["plugins"])
     composition = Composition.named(bundle["composition"])
-    pool = pool_of(composition)
+    pool = pool_of(composition, bundle.get("max_containers"))
     firsts = bundle["firsts"].tolist()
     out = np.empty((len(params), len(firsts) - 1, len(METRICS)))
     for c, candidate in enumerate(params):

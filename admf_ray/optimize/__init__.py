@@ -1,13 +1,14 @@
 """Search: spaces, candidates, objectives, walk-forward."""
 
 from admf_ray.optimize.blocks import EARLIEST, blocks_of, check_blocks
+from admf_ray.optimize.capacity import check_memory
 from admf_ray.optimize.certification import certify, segment_fingerprint
-from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Stage, parted
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, parted
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, SELECTIONS, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.place import JOURNAL, checked_place, shown_place
 from admf_ray.optimize.remembering import Memory, longest_memory
 from admf_ray.optimize.sampling import ADAPTIVE, Adaptive, Studied, draw_candidates
-from admf_ray.optimize.search import Search, Tested, check_memory, compute_together, plan_search, sweep_spans
+from admf_ray.optimize.search import Search, Tested, compute_together, plan_search, sweep_spans
 from admf_ray.optimize.selection import Chosen, check_plateau, select
 from admf_ray.optimize.space import Candidates, DrawnRange, Space, axis_values, expand_grid, plan_space
 from admf_ray.optimize.trials import (
@@ -17,6 +18,7 @@ from admf_ray.optimize.trials import (
     Failed,
     Leaders,
     TrialChunk,
+    failed_trials,
     recorded_metrics,
     recording,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "Leaders",
     "Memory",
     "Params",
+    "Proposed",
     "Search",
     "Space",
     "Stage",
@@ -73,6 +76,7 @@ __all__ = [
     "draw_candidates",
     "evaluate_window",
     "expand_grid",
+    "failed_trials",
     "longest_memory",
     "parted",
     "plan_search",

@@ -113,7 +113,7 @@ def evaluate(chunk: Proposed, bundle: Mapping[str, Any]) -> Evaluated:
         swept, trained = swept_spans([span], choice)
     else:
         swept, trained = [blocks_of(span, choice.blocks)[chunk.stage]], [span]
-    own = search.bundle(hub, swept, choice, (), trained)
+    own = search.bundle(hub, swept, choice, (), trained) | {"max_containers": bundle.get("max_containers")}
     is_driven = search.engine == "event_driven"
     metrics = (hosting.run_chunk if is_driven else sweep.run_chunk)(params, wanted, own)
     worst = worst_blocks(metrics[:, 1:], choice)[:, 0] if len(swept) > 1 else np.full(len(params), np.nan)

@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
-from admf_ray._types import ChunkDone, Executor
+from admf_ray._types import ChunkDone, Executor, Observer
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
 from admf_ray.data.spans import Stretch, pieces_of
@@ -19,7 +18,7 @@ from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
 from admf_ray.engine.setup import Setup, wanted_targets
 from admf_ray.engine.spec import AccountRules
-from admf_ray.errors import AdmfError, CapacityError, ConfigError
+from admf_ray.errors import AdmfError, ConfigError
 from admf_ray.indicators import Hub, HubCounters, Key, Plan, Step, check_plan, compute_hub, plan_keys
 from admf_ray.optimize.batches import CandidateChunks
 from admf_ray.optimize.blocks import swept_spans
@@ -28,19 +27,15 @@ from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.requests import Requests, request_keys
 from admf_ray.optimize.sampling import Adaptive
 from admf_ray.optimize.space import Candidates, Space
-from admf_ray.optimize.trials import BEST, failed_trials, halved
+from admf_ray.optimize.trials import failed_trials, halved
 from admf_ray.plugins import active_plugins
 from admf_ray.portfolio.audit import Ledger, audit
-from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import Strategy
 
-__all__ = ["Search", "Tested", "check_memory", "compute_together", "plan_search", "sweep_spans"]
+__all__ = ["Search", "Tested", "compute_together", "plan_search", "sweep_spans"]
 
 Tested: TypeAlias = int | tuple[int, ...]
 """A candidate, or several that trade together: an ensemble of them with equal weights."""
-
-_EACH = 64
-"""Bytes that are held of a candidate at most: its place, and while its trials are put together those of one window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +71,8 @@ class Search:
         train span of its window.
     space : Space or None
         Out of which candidates are drawn or proposed; None where they are a grid.
+    failed : mapping of int to ChunkDone
+        Candidates that are known to fail, by number, with why; they are not tried.
     """
 
     bars: Bars
@@ -91,6 +88,7 @@ class Search:
     adaptive: Adaptive | None = None
     fit: tuple[int, int] | None = None
     space: Space | None = None
+    failed: Mapping[int, ChunkDone] = field(default_factory=dict)
 
     @property
     def sets(self) -> int:
@@ -381,26 +379,6 @@ def _with_account(keys: Sequence[Key], account_keys: Mapping[str, Sequence[Key]]
     return list(dict.fromkeys([*keys, *(key for own in account_keys.values() for key in own)]))
 
 
-def check_memory(search: Search, spans: int) -> None:
-    """Refuse a search whose hub and candidates do not fit the memory that is free; trials are kept in files.
-
-    Raises
-    ------
-    CapacityError
-        With the arithmetic.
-    """
-    candidates, best = search.sets, min(search.sets, BEST)
-    hub = search.plan.height * len(search.bars) * 8
-    needed = hub + candidates * _EACH + best * spans * len(METRICS) * 8
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise CapacityError(
-            f"strategy.space: {candidates:,} candidates of {_EACH} B, the best {best:,} of {spans} spans x "
-            f"{len(METRICS)} metrics of 8 B, and a hub of {search.plan.height:,} x {len(search.bars):,} of 8 B take "
-            f"{needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; allowed: fewer candidates or windows"
-        )
-
-
 def sweep_spans(
     search: Search,
     hub: Hub,
@@ -409,6 +387,7 @@ def sweep_spans(
     recorded: Sequence[str],
     executor: Executor,
     ranges: Sequence[tuple[int, int]],
+    tell: Observer | None = None,
 ) -> Iterator[ChunkDone]:
     """Simulate candidates over every span.
 
@@ -424,6 +403,8 @@ def sweep_spans(
     executor : Executor
     ranges : sequence of (first, stop)
         The candidates, half-open and ascending.
+    tell : callable, optional
+        See `admf_ray._types.Executor.each`.
 
     Yields
     ------
@@ -431,10 +412,11 @@ def sweep_spans(
         Chunks as they finish, in any order; the result of each is a `admf_ray.optimize.trials.TrialChunk`. A candidate
         that fails is a chunk by itself, with its failure and with trials that failed.
     """
-    chunks = CandidateChunks(ranges, executor.chunk_seconds, executor.workers)
+    chunks = CandidateChunks(ranges, executor.chunk_seconds, executor.workers, executor.limits)
     swept, trained = swept_spans(spans, choice)
-    shared = executor.share(search.bundle(hub, swept, choice, recorded, trained))
-    for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared, halved):
+    bundle = search.bundle(hub, swept, choice, recorded, trained) | {"max_containers": executor.limits.containers}
+    shared = executor.share(bundle)
+    for done in executor.each("admf_ray.optimize.trials:sweep_chunk", chunks, shared, halved, tell):
         if done.failure is None:
             chunks.learn(done)
             yield done

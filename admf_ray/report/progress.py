@@ -18,7 +18,7 @@ _FAILURES = 10
 
 
 class ProgressView:
-    """An observer that shows how far a sweep is, its throughput and the time left, and the first failures.
+    """An observer that shows how far a sweep is, its throughput and the time left, and what goes wrong.
 
     Parameters
     ----------
@@ -52,6 +52,11 @@ class ProgressView:
             self._advance(int(record["sets"]), int(record["of"]))
         elif kind == "FAILURE":
             self._fail(record)
+        elif kind == "MEMORY":
+            self._console.print(f"memory: {record['message']}", highlight=False, markup=False)
+        elif kind == "RECOVERY":
+            for action in record["actions"] or ["nothing went wrong with chunks: all is as it was"]:
+                self._console.print(f"recovery: {action}", highlight=False, markup=False)
 
     def _begin(self, record: Mapping[str, Any]) -> None:
         self._began = self._said = time.monotonic()

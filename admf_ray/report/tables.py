@@ -33,6 +33,7 @@ from admf_ray.report.definitions import (
     survived_text,
     tried_text,
 )
+from admf_ray.report.resources_table import resources_lines
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.today import Standing, Today
@@ -366,6 +367,8 @@ def _print_work(console: Console, result: RunResult) -> None:
         console.print(
             f"sweep: {computing[0]:.2f} s of computing, {computing[1]:.1f} ns per bar and set", highlight=False
         )
+    for line in resources_lines(summary):
+        console.print(f"resources: {line}", highlight=False)
     if result.directory:
         console.print(f"run: {result.directory}", highlight=False, soft_wrap=True)
         if (page := result.directory / "report.html").is_file():

@@ -13,6 +13,7 @@ from admf_ray.report.front_chart import front_sections
 from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.regime_sections import banded, regime_sections
+from admf_ray.report.resources_table import resources_table
 from admf_ray.report.run_tables import data_table, data_text, trades_table, with_tries, work_table
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
 from admf_ray.workflow import RunResult
@@ -85,7 +86,7 @@ def run_page(performance: Performance) -> str:
         sections += [*_distribution(paths.trade_returns), trades_table(result.trades, paths.trade_returns)]
     if performance.containers is not None:
         sections.append(container_boxes(performance.containers))
-    sections += [data_table(performance), work_table(result)]
+    sections += [data_table(performance), work_table(result), *resources_table(summary)]
     return render(
         f"{summary['strategy']}: {'sweep, in sample' if 'best' in summary else summary['headline']}",
         data_text(performance),

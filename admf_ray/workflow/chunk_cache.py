@@ -29,7 +29,7 @@ __all__ = ["ChunkCache", "study_keys", "sweep_key"]
 _DIGESTS = "digests.json"
 _PARTIAL = ".partial-"
 _LEFT_OUT: dict[type, set[str]] = {
-    Search: {"requests", "account_keys", "plan", "isolated", "engine", "streams"},
+    Search: {"requests", "account_keys", "plan", "isolated", "engine", "streams", "failed"},
     Adaptive: {"storage"},
 }
 """Fields that follow from others, or never enter a result."""

@@ -293,6 +293,7 @@ def work_record(
         "reused": asdict(found.reused),
         "tried": {"candidates": len(found.search.candidates), "trials": found.simulated},
         "hub": found.hub.counters.record(),
+        "resources": found.resources,
     }
 
 

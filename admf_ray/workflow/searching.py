@@ -1,7 +1,7 @@
 """Searching windows: one sweep of the same candidates over all of them, or an adaptive study for each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from admf_ray.optimize import (
     Failed,
     Leaders,
     Search,
+    failed_trials,
     plan_search,
     select,
     sweep_spans,
@@ -30,6 +31,8 @@ from admf_ray.optimize.blocks import WORST_BLOCK, swept_spans
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache, sweep_key
 from admf_ray.workflow.frames import failures_frame
+from admf_ray.workflow.recovery import untried
+from admf_ray.workflow.resources import MEASURED, measured, phase_resources
 from admf_ray.workflow.reusing import Reused, reused_chunks
 from admf_ray.workflow.studying import Studying
 from admf_ray.workflow.trials import TrialFiles, trial_rows
@@ -65,6 +68,8 @@ class Searched:
         Gives the rows of the trials, the windows numbered from there on.
     forget : callable
         Removes what was kept of the trials meanwhile.
+    resources : dict
+        See `admf_ray.workflow.resources.phase_resources`.
     """
 
     search: Search
@@ -77,6 +82,7 @@ class Searched:
     frames: dict[str, pl.DataFrame]
     trials: Callable[[int], Iterator[pa.Table]]
     forget: Callable[[], None]
+    resources: dict[str, Any] = field(default_factory=dict)
 
 
 def search_windows(
@@ -114,11 +120,19 @@ def search_windows(
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
     run = _sweep_windows if search.adaptive is None else _study_windows
-    found = run(search, spans, choice, recorded, executor, observe, folder, cache)
+    ended: dict[str, float] = {}
+
+    def told(kind: str, record: Mapping[str, Any]) -> None:
+        if kind == "HOST_ENDED":
+            ended[record["host"]] = record["after"]
+        observe(kind, record)
+
+    found = run(search, spans, choice, recorded, executor, told, folder, cache)
     by_host = found.frames["timings"].group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
     for host, chunks, seconds in by_host.rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
-    return found
+    used = phase_resources(found.frames["timings"], executor.workers, executor.limits, ended)
+    return replace(found, resources={PHASE: used} if used else {})
 
 
 def _sweep_windows(
@@ -140,12 +154,15 @@ def _sweep_windows(
         key = sweep_key(search, spans, choice, recorded)
         reused = reused_chunks(cache, key, files, len(spans))
     rows: list[dict[str, Any]] = []
-    failures: list[ChunkDone] = []
-    ranges, leaders = files.missing(total), files.leaders(len(spans))
+    failures = [
+        replace(done, result=failed_trials(candidate, len(spans), recorded))
+        for candidate, done in search.failed.items()
+    ]
+    ranges, leaders = untried(files.missing(total), search.failed), files.leaders(len(spans))
     left = sum(stop - first for first, stop in ranges)
     if left < total:
         observe("KEPT", {"sets": total - left, "of": total, "reused": asdict(reused)})
-    for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges):
+    for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges, observe):
         first, last = done.chunk
         if done.failure is not None:
             failures.append(done)
@@ -153,8 +170,9 @@ def _sweep_windows(
         else:
             leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
             files.add(done.result, leaders)
-        rows.append({"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds})
-        observe("CHUNK", {**rows[-1], "sets": last - first, "of": total})
+        timed = {"chunk": done.index, "first": first, "last": last, "host": done.host, "seconds": done.seconds}
+        rows.append(timed | measured(done, done.result.containers))
+        observe("CHUNK", {**timed, "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
     failed = [
         Failed(done.chunk[0], None, done.failure, done.host, done.attempts)
@@ -261,10 +279,13 @@ def _failure_record(search: Search, done: ChunkDone, fault: Fault) -> dict[str, 
         "message": fault.message,
         "host": done.host,
         "attempts": done.attempts,
+        "fault": fault.kind,
+        # A mapping, which lines of the log leave out.
+        "details": {"traceback": fault.traceback},
     }
 
 
-_TIMED = {"chunk": pl.Int64, "first": pl.Int64, "last": pl.Int64, "host": pl.String, "seconds": pl.Float64}
+_TIMED = {"chunk": pl.Int64, "first": pl.Int64, "last": pl.Int64, "host": pl.String, "seconds": pl.Float64, **MEASURED}
 
 
 def _timings(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from admf_ray.optimize import (
     Failed,
     Known,
     Params,
+    Proposed,
     Search,
     Stage,
     Studied,
@@ -24,6 +25,7 @@ from admf_ray.optimize import (
 )
 from admf_ray.workflow.chunk_cache import ChunkCache, study_keys
 from admf_ray.workflow.frames import boundary
+from admf_ray.workflow.resources import measured
 from admf_ray.workflow.reusing import Reused, reused_studies
 from admf_ray.workflow.trials import StudyFiles
 
@@ -123,11 +125,11 @@ class Studying:
         if there:
             kept = {"sets": there // len(self._spans), "of": self._search.sets, "reused": asdict(self.reused)}
             self._observe("KEPT", kept)
-        shared = self._executor.share(self._search.study_bundle(self._spans, self._choice))
+        shared = self._executor.share(self._bundle)
         is_slow = self._search.engine == "event_driven"
         apart = [window for window in waiting if is_slow or window in known]
         whole = [window for window in waiting if window not in apart]
-        for done in self._executor.each(_RUN_STUDY, whole, shared, _as_it_is):
+        for done in self._executor.each(_RUN_STUDY, whole, shared, _as_it_is, self._tell):
             if done.failure is None:
                 self._take_whole(done)
             else:
@@ -137,6 +139,18 @@ class Studying:
         if self._cache is not None:
             sound = [window for window in waiting if not self.studies[window].failures]
             self._cache.keep(self._files.folder, {keys[window]: [self._files.name(window)] for window in sound})
+
+    @property
+    def _bundle(self) -> dict[str, Any]:
+        return self._search.study_bundle(self._spans, self._choice) | {
+            "max_containers": self._executor.limits.containers
+        }
+
+    def _tell(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Tell what the executor tells of, with sets in place of the chunk that holds them."""
+        chunk = record.get("chunk")
+        told = {"window": chunk.window, "sets": chunk.sets} if isinstance(chunk, Proposed) else chunk
+        self._observe(kind, {**record, "chunk": told} if "chunk" in record else record)
 
     def forget(self) -> None:
         """Remove what was kept."""
@@ -155,13 +169,12 @@ class Studying:
     ) -> None:
         from admf_ray.optimize.study import Studies, planned_study
 
-        bundle = self._search.study_bundle(self._spans, self._choice)
         for window in windows:
             self._sets[window] = _sets(known.get(window, {}))
-        studies = Studies([planned_study(window, bundle) for window in windows], 1, known)
+        studies = Studies([planned_study(window, self._bundle) for window in windows], 1, known)
         while studies.finished:
             self._finish(studies.finished.pop())
-        for done in self._executor.each(EVALUATE, studies, shared, parted):
+        for done in self._executor.each(EVALUATE, studies, shared, parted, self._tell):
             found = studies.take(done)
             chunk = done.chunk
             self._files.keep(chunk.window, found)
@@ -196,7 +209,7 @@ class Studying:
         self._sets[window] = first + sets
         self.bars_swept += bars
         timed = {"chunk": window, "first": first, "last": first + sets, "host": done.host, "seconds": done.seconds}
-        self.timings.append(timed)
+        self.timings.append(timed | measured(done, containers))
         before, now = sum(self._sets.values()) - sets, sum(self._sets.values())
         share = now // len(self._spans) - before // len(self._spans)
         self._observe("CHUNK", {**timed, "sets": share, "of": self._search.sets})
@@ -214,6 +227,9 @@ class Studying:
                 "message": failed.fault.message,
                 "host": failed.host,
                 "attempts": failed.attempts,
+                "fault": failed.fault.kind,
+                # A mapping, which lines of the log leave out.
+                "details": {"traceback": failed.fault.traceback},
             },
         )
 

@@ -9,22 +9,18 @@ from admf_ray.workflow import RunResult
 SOURCE = """
 import ctypes
 import os
-import resource
 
 import numpy as np
 
 from admf_ray.plugins import Parameter, strategy
 
 
-def beyond_the_limit():
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm") as statm:
-        used = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, before[1]))
-    try:
-        np.ones(10**10 // 8)
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
+def no_room():
+    raise MemoryError("no room")
+
+
+def ten_gigabytes():
+    return [np.ones(10**7 // 8) for _ in range(1_000)]
 
 
 def forever():
@@ -37,8 +33,9 @@ POISON = {
     2: lambda: os._exit(3),
     4: lambda: 1.5,
     5: lambda: ctypes.string_at(0),
-    7: beyond_the_limit,
+    7: no_room,
     8: forever,
+    9: ten_gigabytes,
 }
 
 
@@ -49,7 +46,7 @@ def poisoned(view):
         return POISON[lag]()
     return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
 """
-LAGS = {"exception": 1, "exit": 2, "contract": 4, "segfault": 5, "memory": 7, "loop": 8}
+LAGS = {"exception": 1, "exit": 2, "contract": 4, "segfault": 5, "no_room": 7, "loop": 8, "memory": 9}
 """What is wrong with which lag: those that end a host stand behind such that cost none, which keeps tests short."""
 
 

@@ -14,6 +14,7 @@ from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError, ReproductionError
 from admf_ray.logs import LOGGER
 from admf_ray.workflow.manifest import describe_run
+from admf_ray.workflow.recovery import plan_recovery, read_records
 from admf_ray.workflow.results import read_json, read_text
 
 __all__ = ["run"]
@@ -24,6 +25,8 @@ _MADE_FROM = ("code", "plugins", "packages", "python", "machine", "data")
 
 def run(settings: Settings, console: Console) -> int:
     """Go on with ``run``; chunks that are complete are not computed again, and the result is the same.
+
+    What went wrong before decides how: see `admf_ray.workflow.recovery.plan_recovery`.
 
     Raises
     ------
@@ -49,7 +52,11 @@ def run(settings: Settings, console: Console) -> int:
         )
     for change in changed:
         LOGGER.warning("forced: %s", change)
-    values = {**(chosen if settings.force else config), **anew, "resumed": path}
+    cluster = settings.cluster
+    records = read_records(path / "progress.jsonl")
+    recovery = plan_recovery(records, cluster.chunk_seconds, cluster.chunk_timeout, settings.force)
+    anew["cluster"] |= {"chunk_seconds": recovery.chunk_seconds, "chunk_timeout": recovery.chunk_timeout}
+    values = {**(chosen if settings.force else config), **anew, "resumed": path, "recovery": recovery}
     # Of a password only its user knows more than that there was one.
     values["search"] = {**values["search"], "storage": settings.search.storage}
     went_on = parse_settings(values)
@@ -62,7 +69,8 @@ def run(settings: Settings, console: Console) -> int:
 def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: Bars) -> list[str]:
     """Say what is not what it was, a text each."""
     options = differing_options([config, chosen])
-    found = [f"{name} is {now}, was {then}" for name, (then, now) in options.items()]
+    # Plugins are those that the run directory keeps: what they were is in the manifest.
+    found = [f"{name} is {now}, was {then}" for name, (then, now) in options.items() if name != "plugins"]
     manifest = read_json(path / "manifest.json")
     now = describe_run(bars, config, {})
     for part in _MADE_FROM:

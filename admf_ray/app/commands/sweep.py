@@ -3,13 +3,13 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, doubts, left_out, single_span
+from admf_ray.app.assemble import assemble_search, check_capacity, doubts, left_out, single_span
 from admf_ray.app.running import chunk_cache, run_search, show
 from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import Settings
 from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
-from admf_ray.optimize import check_memory, recording
+from admf_ray.optimize import recording
 from admf_ray.report import print_sweep
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.discovery import PHASE, run_sweep
@@ -23,7 +23,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     settings = warmed(settings, bars)
     search, span = assemble_search(settings, bars), single_span(settings, bars)
     check_selection(settings, search, [span])
-    check_memory(search, 1)
+    check_capacity(settings.cluster, search, 1)
     cache = chunk_cache(settings)
     record = recording(settings.search.record, search.sets)
     return run_search(

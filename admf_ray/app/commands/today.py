@@ -4,11 +4,10 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from admf_ray.app.assemble import assemble_search, load_data, newest_window, open_executor
+from admf_ray.app.assemble import assemble_search, check_capacity, load_data, newest_window, open_executor
 from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import Settings, required_run
 from admf_ray.logs import log_record
-from admf_ray.optimize import check_memory
 from admf_ray.report import ProgressView, print_data, print_findings, print_holdout, print_today
 from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.today import refit
@@ -31,7 +30,7 @@ def run(settings: Settings, console: Console) -> int:
     print_findings(console, data_report(bars))
     search, window = assemble_search(settings, bars), newest_window(settings, bars)
     check_selection(settings, search, [window.train])
-    check_memory(search, 1)
+    check_capacity(settings.cluster, search, 1)
     with open_executor(settings.cluster) as executor, ProgressView(console) as progress:
         found = refit(search, window, settings.choice, executor, progress)
     log_record("TODAY", asdict(found))

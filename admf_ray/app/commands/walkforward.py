@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, cut_windows, doubts, left_out, window_spans
+from admf_ray.app.assemble import assemble_search, check_capacity, cut_windows, doubts, left_out, window_spans
 from admf_ray.app.configuration import differing_options, plain_config
 from admf_ray.app.folds import combinatorial_plan, split_spans
 from admf_ray.app.running import chunk_cache, run_search, show
@@ -16,7 +16,7 @@ from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import Search, check_memory, recording
+from admf_ray.optimize import Search, recording
 from admf_ray.plugins import active_plugins
 from admf_ray.report import print_combinatorial, print_walk_forward
 from admf_ray.workflow import RunResult, load_run
@@ -40,7 +40,7 @@ def compute(settings: Settings, bars: Bars, observer: Observer | None = None) ->
     settings = warmed(settings, bars, windows)
     search = assemble_search(settings, bars)
     check_selection(settings, search, [window.train for window in windows])
-    check_memory(search, len(windows))
+    check_capacity(settings.cluster, search, len(windows))
     earlier = None if settings.run is None else _earlier(settings, settings.run, search, windows)
     trials = search.sets * len(windows)
     record = recording(settings.search.record, trials)
@@ -71,7 +71,7 @@ def _combinatorial(
     search = assemble_search(settings, bars)
     plan = combinatorial_plan(windows, settings, search)
     check_selection(settings, search, [split.train for split in plan.cut(bars)])
-    check_memory(search, plan.splits)
+    check_capacity(settings.cluster, search, plan.splits)
     trials = search.sets * plan.splits
     record = recording(settings.search.record, trials)
     cache = chunk_cache(settings)

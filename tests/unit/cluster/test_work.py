@@ -145,3 +145,21 @@ def test_errors_that_others_define_travel_as_text() -> None:
 
     assert raised(MineError("no")).raised is None
     assert (raised(MineError("no")).error, raised(MineError("no")).message) == ("MineError", "no")
+
+
+def test_every_fault_is_told_with_what_is_done_about_it() -> None:
+    told: list[tuple[str, Any]] = []
+    work = Work([(0, 4)], halved, Retries(1), lambda kind, record: told.append((kind, record)))
+    done, _ = worked_off(work, of({2: "host_died"}))
+    assert {kind for kind, _ in told} == {"FAULT"}
+    assert [(record["chunk"], record["attempts"], record["verdict"]) for _, record in told] == [
+        ((0, 4), 1, "retry"),
+        ((0, 4), 2, "split"),
+        ((2, 4), 3, "split"),
+        ((2, 3), 4, "retry"),
+        ((2, 3), 5, "fail"),
+    ]
+    assert told[0][1]["fault"] == "host_died"
+    assert told[0][1]["message"] == "it went wrong"
+    assert len(done) == 3
+    assert sorted(one.after for one in done) == [one.after for one in done]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admf_ray._types import ChunkDone
+from admf_ray._types import ChunkDone, MemoryUse
 from admf_ray.optimize.batches import CandidateChunks
 
 
@@ -43,3 +43,30 @@ def test_the_end_is_shared_out_among_the_workers() -> None:
     chunks.learn(ChunkDone(0, (first, last), 1e-3, "host", None))
     first, last = next(ranges)
     assert last - first == -(-(10_000 - 64) // 4)
+
+
+def taken(peak: float, system: float = 0.1) -> MemoryUse:
+    return MemoryUse(100.0, peak, 0.0, (0, 0, 0), (0, 0, 0), 0.0, system)
+
+
+def sizes(memory: list[MemoryUse], in_flight: int = 1) -> list[int]:
+    """Give the sizes of chunks that take memory as given, each learned of once ``in_flight`` were drawn after it."""
+    chunks = CandidateChunks([(0, 10**6)], 1e-9, 1)
+    ranges = iter(chunks)
+    drawn = [next(ranges) for _ in range(in_flight)]
+    for index, use in enumerate(memory):
+        chunks.learn(ChunkDone(index, drawn[index], 1.0, "host", None, memory=use))
+        drawn.append(next(ranges))
+    return [last - first for first, last in drawn[in_flight:]]
+
+
+def test_chunks_are_halved_while_memory_is_short() -> None:
+    # 10^6 / 150 = 6,666 candidates, whatever their time.
+    assert sizes([taken(100.0), taken(501.0), taken(100.0), taken(100.0, 0.81), taken(500.0, 0.8)]) == [
+        *(6_666, 3_333, 3_333, 1_666, 1_666)
+    ]
+    assert sizes([taken(900.0)] * 6) == [3_333, 1_666, 833, 416, 416, 416]
+
+
+def test_chunks_that_were_in_flight_are_not_halved_for_again() -> None:
+    assert sizes([taken(900.0)] * 5, in_flight=2) == [3_333, 3_333, 1_666, 1_666, 833]

@@ -85,7 +85,7 @@ def test_a_signal_stops_and_says_how_to_go_on(tmp_path: Path, whole: dict[str, s
     with running(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said.decode()
     run = tmp_path / "stopped"
     assert said.decode().splitlines()[-1] == f"go on with: python -m admf_ray.launch +experiment=resume run={run}"
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"

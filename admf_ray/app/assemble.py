@@ -332,6 +332,11 @@ def _idle_options(settings: Settings) -> list[str]:
             ),
             ("search.top", search.top != 5 and search.selection != "top_n", "without search.selection=top_n"),
             (
+                "search.storage",
+                settings.search.sampler not in ADAPTIVE and settings.search.storage not in (JOURNAL, None),
+                f"without search={'|'.join(ADAPTIVE)}",
+            ),
+            (
                 "execution.loan_rate",
                 execution.loan_rate > 0.0 and execution.account == "cash",
                 "without execution.account=margin",

@@ -25,6 +25,9 @@ MEASURED: dict[str, pl.DataType | type[pl.DataType]] = {
 """Columns of table timings beside who computed which chunk in what time; see `measured`."""
 
 _IDLE = 0.2
+_SHORT = 5.0
+"""Seconds of a phase that is over before idle hosts are worth a word."""
+
 _NEAR = 0.9
 _GROWN = 0.25
 _COLLECTING = 0.1
@@ -125,7 +128,7 @@ def _memory(rows: pl.DataFrame, peak: str, held: str) -> dict[str, Any]:
 def _advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str]:
     """Say what to change, if anything."""
     is_spread = "driver" not in found["hosts"]
-    if is_spread and found["idle"] > _IDLE:
+    if is_spread and found["seconds"] >= _SHORT and found["idle"] > _IDLE:
         yield (
             f"hosts were idle {found['idle']:.0%} of the time (over {_IDLE:.0%}): larger search.batch or "
             "cluster.chunk_seconds, or fewer cluster.workers"

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from admf_ray._types import Executor
-from admf_ray.app.compose import compose, composed_params
-from admf_ray.app.composition_settings import Range
+from admf_ray.app.compose import compose, composed_params, composed_space
+from admf_ray.app.composition_settings import Range, Searched
 from admf_ray.app.holdout import kept_back, opened_span, refuse_open
 from admf_ray.app.settings import ClusterSettings, CombinatorialWindows, RollingWindows, Settings, SplitWindows
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
 from admf_ray.data import Span, SplitPlan, Window, WindowPlan, check_stress, date_span, request_bars
+from admf_ray.engine.account_options import check_options, is_option, with_options
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.hosting import check_containers
 from admf_ray.engine.spec import AccountRules, Instrument
@@ -66,7 +67,7 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     settings : Settings
     bars : Bars
     searched : bool
-        Whether ``strategy.space`` is searched; otherwise ``strategy.params`` is the only candidate.
+        Whether a space is searched; otherwise ``strategy.params`` is the only candidate.
     """
     refuse_open(settings)
     if settings.books:
@@ -76,21 +77,17 @@ def assemble_search(settings: Settings, bars: Bars, searched: bool = True) -> Se
     if settings.risk.sizing not in SIZINGS:
         raise ConfigError(f"risk.sizing: {unknown_name('sizing', settings.risk.sizing, SIZINGS.names())}")
     if searched:
-        if not settings.strategy.space:
-            raise ConfigError(
-                "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
-                f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
-            )
         candidates, adaptive, space = _candidates(settings, composition, params)
     else:
         candidates, adaptive, space = Candidates.single(composition.complete(params)), None, None
     rules = settings.account
-    check_account(rules, bars)
+    largest = {path: _largest(values) for path, values in settings.search.space.items()} if searched else {}
+    check_account(with_options(rules, largest), bars)
     search = plan_search(bars, composition, candidates, rules)
     # Without a kernel there is nothing to compile.
     engine = "event_driven" if composition.is_python else settings.engine.kind
     isolated = settings.hub.mode == "isolated"
-    if isolated and (engine == "event_driven" or not composition.is_plain):
+    if isolated and (engine == "event_driven" or not composition.is_plain or search.columns.leading):
         raise ConfigError("hub.mode: isolated measures one strategy on engine=compiled; allowed: hub=shared")
     if settings.engine.streams and engine == "compiled":
         raise ConfigError("engine.streams: containers stream the hub; allowed: engine=event_driven, or false")
@@ -176,6 +173,21 @@ def check_account(rules: AccountRules, bars: Bars) -> None:
             raise ConfigError(f"execution.{option}: {unknown[0]} has no volume; allowed: data with volume, or none")
 
 
+def _space(settings: Settings, composition: Composition) -> dict[str, Searched]:
+    """Give what is searched: of the account by the paths of options, of the composition by the names of parameters."""
+    of_account, found = settings.search.space, composed_space(settings, composition)
+    check_options(settings.account, list(of_account))
+    for name in filter(is_option, found):
+        unknown = unknown_name(f"parameter of {composition.name}", name, list(composition.parameter_names))
+        raise ConfigError(f"strategy.space.{name}: {unknown}; options of the account stand in search.space")
+    if not found and not of_account and not composition.is_one_of:
+        raise ConfigError(
+            "strategy.space: empty, so that there is nothing to search; allowed: low, high and step, or a list, "
+            f"for each of: {', '.join(composition.parameter_names) or 'nothing, as it has no parameters'}"
+        )
+    return {**of_account, **found}
+
+
 def _candidates(
     settings: Settings, composition: Composition, params: Mapping[str, float]
 ) -> tuple[Candidates, Adaptive | None, Space | None]:
@@ -183,21 +195,21 @@ def _candidates(
 
     The space out of which they come is that of `Search`: none for a grid.
     """
-    search, given = settings.search, settings.strategy.space
+    search = settings.search
     if search.sampler == "grid":
         if search.points:
             raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
-        axes = {name: _values(name, values) for name, values in given.items()}
+        axes = {name: _values(name, values) for name, values in _space(settings, composition).items()}
         return expand_grid(composition, params, axes, search.constraints), None, None
     space = search_space(settings, composition, params)
     if search.sampler not in ADAPTIVE:
         return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None, space
     # One set that obeys all shows that there are some, and that its series can be computed.
     example = draw_candidates(space, "random", 1, settings.seed, search.points)
-    ranges = _ranges(settings)
+    ranges = _ranges(settings, composition)
     for name, span in ranges.items():
         if isinstance(span, DrawnRange) and span.log and span.step is not None:
-            raise ConfigError(f"strategy.space.{name}: {search.sampler} takes log or step; allowed: one of them")
+            raise ConfigError(f"{_where(name)}: {search.sampler} takes log or step; allowed: one of them")
     fixed = {one.parameter.name: [one.fixed] for one in space.dimensions if one.fixed is not None}
     proposing = Adaptive(
         search.sampler,
@@ -215,11 +227,11 @@ def _candidates(
 
 def search_space(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Space:
     """Give the space that samplers draw from."""
-    return plan_space(composition, params, _ranges(settings), settings.search.constraints)
+    return plan_space(composition, params, _ranges(settings, composition), settings.search.constraints)
 
 
-def _ranges(settings: Settings) -> dict[str, DrawnRange | Sequence[float]]:
-    return {name: _range(values) for name, values in settings.strategy.space.items()}
+def _ranges(settings: Settings, composition: Composition) -> dict[str, DrawnRange | Sequence[float]]:
+    return {name: _range(values) for name, values in _space(settings, composition).items()}
 
 
 def _storage(settings: Settings) -> str | None:
@@ -235,12 +247,18 @@ def _storage(settings: Settings) -> str | None:
     return place
 
 
-def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:
+def _where(name: str) -> str:
+    return f"{'search' if is_option(name) else 'strategy'}.space.{name}"
+
+
+def _values(name: str, values: Searched) -> list[float]:
     """Give the values that a grid takes of a parameter."""
-    where = f"strategy.space.{name}"
+    where = _where(name)
     match values:
         case Range(log=True):
             raise ConfigError(f"{where}.log: it goes with samplers that draw; allowed in a grid: low, high, step")
+        case Range(step=None) if is_option(name):
+            raise ConfigError(f"{where}.step: which? a grid needs one; allowed: a number, or a list of values")
         case Range():
             return axis_values(values.low, values.high, 1.0 if values.step is None else values.step, where)
         case float():
@@ -249,7 +267,17 @@ def _values(name: str, values: Range | Sequence[float] | float) -> list[float]:
             return list(values)
 
 
-def _range(values: Range | Sequence[float] | float) -> DrawnRange | Sequence[float]:
+def _largest(values: Searched) -> float:
+    match values:
+        case Range():
+            return values.high
+        case float():
+            return values
+        case _:
+            return max(values)
+
+
+def _range(values: Searched) -> DrawnRange | Sequence[float]:
     """Give what a sampler may draw of a parameter."""
     match values:
         case Range():
@@ -342,7 +370,7 @@ def _idle_options(settings: Settings) -> list[str]:
                 "without execution.account=margin",
             ),
         )
-        if is_changed
+        if is_changed or option in settings.search.space
     ]
     if search.pruning != "none" and search.blocks == EARLIEST:
         found.append(

@@ -2,23 +2,33 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from admf_ray.app.composition_settings import MemberSettings, WatchSettings
+from admf_ray.app.composition_settings import MemberSettings, Range, Searched, WatchSettings
 from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.classifiers import CLASSIFIERS
 from admf_ray.containers import ScopedContainer
+from admf_ray.core.parameters import Parameter
 from admf_ray.core.registry import unknown_name
-from admf_ray.engine.composition import Composition, Member, Watch
+from admf_ray.engine.composition import ONE_OF, Composition, Member, Watch
 from admf_ray.engine.event_driven import BOOK, container_spec
 from admf_ray.errors import ConfigError
 from admf_ray.events import ContainerRegistry
 from admf_ray.strategies import STRATEGIES
 
-__all__ = ["book_settings", "compose", "composed_containers", "composed_params", "compositions"]
+__all__ = [
+    "book_settings",
+    "compose",
+    "composed_containers",
+    "composed_params",
+    "composed_space",
+    "compositions",
+    "member_settings",
+]
 
 _MAIN = "classifier"
+Given = TypeVar("Given")
 
 
 def compose(settings: Settings) -> Composition:
@@ -32,7 +42,7 @@ def compose(settings: Settings) -> Composition:
     members = tuple(
         Member(
             name,
-            STRATEGIES[one.strategy],
+            STRATEGIES[str(one.strategy)],
             tuple((watch, tuple(labels)) for watch, labels in one.trades_in.items()),
             tuple(one.by_regime),
         )
@@ -48,6 +58,8 @@ def compose(settings: Settings) -> Composition:
             raise ConfigError(f"ensemble.weights.{name}: {unknown_name('member', name, names)}")
     if kind is not None and len(members) == 1:
         raise ConfigError(f"ensemble.kind: {kind}, and no members; allowed: ensemble.members, beside strategy, or none")
+    if kind == ONE_OF and weights:
+        raise ConfigError("ensemble.weights: of one_of the member that trades has all of it; allowed: {}")
     given = tuple(float(weights.get(name, 0.0 if weights else 1.0 / len(members))) for name in names)
     return Composition(members, watches, kind, given if kind is not None or len(members) > 1 else (1.0,))
 
@@ -57,10 +69,20 @@ def _members(settings: Settings) -> dict[str, MemberSettings]:
     first = settings.strategy
     if first.name is None:
         raise ConfigError(f"strategy.name: which strategy? allowed: {', '.join(STRATEGIES.names())}")
-    own = MemberSettings(strategy=first.name, params=first.params, trades_in=first.trades_in, by_regime=first.by_regime)
+    own = MemberSettings(
+        strategy=first.name,
+        params=first.params,
+        space=first.space,
+        trades_in=first.trades_in,
+        by_regime=first.by_regime,
+    )
     if first.name in settings.ensemble.members:
         raise ConfigError(f"ensemble.members.{first.name}: that is the name of strategy; allowed: another name")
-    return {first.name: own, **settings.ensemble.members}
+    others = {
+        name: one if one.strategy else one.model_copy(update={"strategy": name})
+        for name, one in settings.ensemble.members.items()
+    }
+    return {first.name: own, **others}
 
 
 def _watches(settings: Settings) -> dict[str, WatchSettings]:
@@ -92,9 +114,45 @@ def composed_params(settings: Settings, composition: Composition) -> dict[str, f
     return found | dict(settings.strategy.params)
 
 
+def composed_space(settings: Settings, composition: Composition) -> dict[str, Searched]:
+    """Give what is searched, by the names of the composition.
+
+    A member goes through its ``space``, or where it has none through what its strategy declares of the parameters that
+    ``params`` does not set. ``strategy.space`` may name any parameter of the composition.
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what is allowed.
+    """
+    found: dict[str, Searched] = {}
+    for index, (name, one) in enumerate(_members(settings).items()):
+        prefix, strategy = f"{name}_" if index else "", composition.members[index].strategy
+        own = one.space or {
+            parameter.name: _declared(parameter)
+            for parameter in strategy.parameters
+            if parameter.space is not None and parameter.name not in one.params
+        }
+        # Names that are not those of the first member are checked with all others.
+        names = strategy.parameter_names if index else tuple(own)
+        found |= dict(_prefixed(prefix, own, names, f"ensemble.members.{name}.space"))
+    return found
+
+
+def _declared(parameter: Parameter) -> Searched:
+    space = parameter.space
+    return Range.model_validate(space) if isinstance(space, Mapping) else list(space or ())
+
+
+def member_settings(settings: Settings, member: str) -> dict[str, Any]:
+    """Give the ``strategy`` section with which a member trades alone, without params and space."""
+    one = _members(settings)[member]
+    return {"name": one.strategy, "trades_in": dict(one.trades_in), "by_regime": dict(one.by_regime)}
+
+
 def _prefixed(
-    prefix: str, values: Mapping[str, float], names: Sequence[str], where: str
-) -> Iterator[tuple[str, float]]:
+    prefix: str, values: Mapping[str, Given], names: Sequence[str], where: str
+) -> Iterator[tuple[str, Given]]:
     for key, value in values.items():
         if key not in names:
             raise ConfigError(f"{where}: {unknown_name('parameter', key, list(names))}")
@@ -121,9 +179,14 @@ def _book(name: str, values: Mapping[str, Any]) -> Settings:
 
 
 def compositions(settings: Settings) -> dict[str, Composition]:
-    """Give the composition of each book; of `BOOK` where there is only one."""
+    """Give the composition of each book, of `BOOK` where there is only one; of one that trades of several, all."""
     books = book_settings(settings) or {BOOK: settings}
-    return {name: compose(own) for name, own in books.items()}
+    found = {name: compose(own) for name, own in books.items()}
+    return {
+        one.composition.name if composition.is_one_of else name: one.composition
+        for name, composition in found.items()
+        for one in composition.alternatives
+    }
 
 
 @contextmanager

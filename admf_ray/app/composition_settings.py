@@ -9,6 +9,7 @@ __all__ = [
     "EnsembleSettings",
     "MemberSettings",
     "Range",
+    "Searched",
     "StrategySettings",
     "WatchSettings",
 ]
@@ -23,6 +24,10 @@ class Range(Section):
     log: bool = False
 
 
+Searched = Range | Sequence[float] | float
+"""What a search goes through of a parameter, or its only value."""
+
+
 class StrategySettings(Section):
     """``strategy``: a registered name, its parameters, the space that a search goes through, what regimes change.
 
@@ -32,16 +37,17 @@ class StrategySettings(Section):
 
     name: str | None = "sma_cross"
     params: Mapping[str, float] = {}
-    space: Mapping[str, Range | Sequence[float] | float] = {}
+    space: Mapping[str, Searched] = {}
     trades_in: Mapping[str, Sequence[str]] = {}
     by_regime: Mapping[str, Mapping[str, float]] = {}
 
 
 class MemberSettings(Section):
-    """``ensemble.members.<name>``: a further strategy."""
+    """``ensemble.members.<name>``: a further strategy, registered under that name unless ``strategy`` says another."""
 
-    strategy: str
+    strategy: str | None = None
     params: Mapping[str, float] = {}
+    space: Mapping[str, Searched] = {}
     trades_in: Mapping[str, Sequence[str]] = {}
     by_regime: Mapping[str, Mapping[str, float]] = {}
 

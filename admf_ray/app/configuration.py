@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from admf_ray.app.compose import member_settings
 from admf_ray.app.parsing import allowed_options, parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.core.registry import unknown_name
@@ -42,7 +44,7 @@ _VARIABLES = {
 }
 _FREE = (
     *("strategy.params", "strategy.space", "strategy.trades_in", "strategy.by_regime"),
-    *("classifier.params", "filters", "ensemble.members", "ensemble.weights", "books"),
+    *("classifier.params", "filters", "ensemble.members", "ensemble.weights", "books", "search.space"),
 )
 """Options below which names are the user's own; they are checked where they are used."""
 
@@ -265,10 +267,16 @@ def variant_yaml(settings: Settings, variant: Variant, run: Path) -> str:
         del values[name]
     values["experiment"] = "backtest"
     values["dataset"] = None
+    if variant.member is not None:
+        values["strategy"] |= member_settings(settings, variant.member)
+        values["ensemble"] = {"kind": None, "members": {}, "weights": {}}
     values["strategy"] |= {"params": variant.parameters, "space": {}}
     if variant.members:
         members = {name: {"strategy": values["strategy"]["name"]} for name in variant.members}
         values["ensemble"] = {"kind": "weighted", "members": members, "weights": {}}
+    for path, value in variant.options.items():
+        *sections, option = path.split(".")
+        reduce(dict.__getitem__, sections, values)[option] = value
     if variant.fit is not None:
         values["classifier"]["fit"] = dict(zip(("start", "stop"), map(_moment, variant.fit), strict=True))
     values["span"] = {"start": _moment(variant.start), "stop": _moment(variant.stop)}

@@ -41,7 +41,7 @@ def walk_forward(
     strategy : str
         Name of a registered strategy.
     space : mapping of str to (dict with low, high, step; or list of values)
-        What is searched.
+        What is searched; empty: what the strategy declares.
     params : mapping of str to float, optional
         Of the parameters that are not searched.
     observer : callable, optional

@@ -43,7 +43,9 @@ def _misplaced_bools(values: object, path: tuple[str, ...] = ()) -> Iterator[str
     """Give the paths at which true or false stands for something else: pydantic would take them as 1 and 0."""
     match values:
         case bool():
-            fields = [model.model_fields.get(path[-1]) for model in _models(path[:-1])]
+            # In that space options are named by their paths, as one name or one below the other.
+            section = path[:3] if path[:2] == ("search", "space") else path[:-1]
+            fields = [model.model_fields.get(path[-1]) for model in _models(section)]
             if not any(
                 field is not None and bool in (field.annotation, *get_args(field.annotation)) for field in fields
             ):
@@ -85,9 +87,9 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     location = [str(part) for part in detail["loc"]]
     if location[0] == "windows" and len(location) > 2:
         del location[1]
-    if location[:2] == ["strategy", "space"]:
+    if "space" in location[:4] and (length := location.index("space") + 2) <= len(location):
         allowed = "a number, a list of numbers, or low, high and step"
-        return ".".join(location[:3]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
+        return ".".join(location[:length]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
     if location[:3] == ["risk", "limits", "symbol"] and len(location) > 4:
         del location[4]
     path = ".".join(location)

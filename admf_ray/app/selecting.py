@@ -24,6 +24,16 @@ def check_selection(settings: Settings, search: Search, spans: Sequence[Stretch]
             f"search.selection: top_n, and {search.composition.name} has members or classifiers of its own; allowed: "
             "top_n of one strategy without a classifier, or best, plateau, worst_block"
         )
+    if choice.selection == "top_n" and search.columns.options:
+        raise ConfigError(
+            f"search.selection: top_n, and {', '.join(search.columns.options)} of the account can differ between sets; "
+            "allowed: no search.space, or best, plateau, worst_block"
+        )
+    if choice.selection == "plateau" and search.composition.is_one_of:
+        raise ConfigError(
+            f"search.selection: plateau, and sets of {search.composition.name} have parameters of their own; allowed: "
+            "one strategy, or best, worst_block"
+        )
     if choice.selection != "best":
         for where, is_so in (
             (f"search.objectives of {len(choice.objectives)}", bool(choice.objectives)),

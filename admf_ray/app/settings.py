@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +20,7 @@ from admf_ray.app.composition_settings import (
     ClassifierSettings,
     EnsembleSettings,
     Range,
+    Searched,
     StrategySettings,
     WatchSettings,
 )
@@ -202,6 +203,16 @@ class CombinatorialWindows(Section):
         return value if value is None else str(Span.parse(value, f"windows.{info.field_name}"))
 
 
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Give the ranges below options by their paths, whether these are written as one name or one below the other."""
+    for name, value in values.items():
+        # A range has names of its own below it.
+        if isinstance(value, Mapping) and not value.keys() & Range.model_fields.keys():
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
 class SearchSettings(Section):
     """``search``: how candidates are made, and which may win."""
 
@@ -209,6 +220,7 @@ class SearchSettings(Section):
     trials: Annotated[int, Field(ge=1)] = 500
     batch: Annotated[int, Field(ge=1)] = 1
     points: Sequence[Mapping[str, float]] = ()
+    space: Mapping[str, Searched] = {}
     objective: str = "sharpe"
     objectives: tuple[str, ...] = ()
     min_trades: Annotated[int, Field(ge=1)] = 1
@@ -234,6 +246,11 @@ class SearchSettings(Section):
     @classmethod
     def _resolve_alias(cls, value: str) -> str:
         return "nsga2" if value == "genetic" else value
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _by_path(cls, value: Any) -> Any:
+        return dict(_flat(value)) if isinstance(value, Mapping) else value
 
     @field_validator("objective")
     @classmethod

@@ -12,6 +12,7 @@ from admf_ray.app.configuration import plain_config
 from admf_ray.app.settings import Settings, WarmedSettings
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window, parse_date
+from admf_ray.engine.account_options import is_option
 from admf_ray.errors import ConfigError, ReproductionError
 from admf_ray.workflow import RunResult, load_run
 from admf_ray.workflow.frames import boundary
@@ -53,14 +54,16 @@ def warmed(settings: Settings, bars: Bars, windows: Sequence[Window] = ()) -> Se
             f"search.warm_start: '{directory}' is of {run.summary['strategy']}; allowed: a run of {composition.name}"
         )
     names = [name for name in run.tables.columns("candidates") if name != "candidate"]
-    if names != list(composition.parameter_names):
+    space = search_space(settings, composition, composed_params(settings, composition))
+    # Options of the account that only the other run searched are left out of its sets.
+    of_space = [name for name in names if name in space.names or not is_option(name)]
+    if of_space != list(space.names):
         raise ConfigError(
             f"search.warm_start: '{directory}' has the parameters {', '.join(names)}; allowed: a run with "
-            f"{', '.join(composition.parameter_names)}"
+            f"{', '.join(space.names)}"
         )
     known = _known(run)
     _check_seen(settings, bars, windows, np.datetime64(known.seen))
-    space = search_space(settings, composition, composed_params(settings, composition))
     points = best_sets(run, space, search.warm_points)
     if not points:
         raise ConfigError(

@@ -12,7 +12,9 @@ from admf_ray.core.expressions import Expression
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
-__all__ = ["Parameter", "check_inputs", "check_names", "complete", "satisfied"]
+__all__ = ["Parameter", "check_constraints", "check_inputs", "check_names", "complete", "satisfied"]
+
+_SPACE = {"low", "high", "step", "log"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class Parameter:
     low, high : float
         Inclusive bounds.
     kind : {"int", "float"}
+    space : mapping or sequence of float, optional
+        What a search goes through where nobody says otherwise, written as in the configuration: ``low`` and ``high``,
+        with ``step`` and ``log`` where they are wanted, or a list of values.
+
+    Examples
+    --------
+    >>> Parameter("period", 20, 2, 500, space={"low": 5, "high": 60, "step": 5}).space["high"]
+    60
     """
 
     name: str
@@ -33,11 +43,12 @@ class Parameter:
     low: float
     high: float
     kind: Literal["int", "float"] = "int"
+    space: Mapping[str, float] | Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse bounds that are no numbers or in the wrong order, and a default beyond them."""
         where = f"parameter '{self.name}'"
-        if not str(self.name).isidentifier():
+        if not all(part.isidentifier() for part in str(self.name).split(".")):
             raise ConfigError(f"{where}: no name; allowed: letters, digits and _")
         if self.kind not in {"int", "float"}:
             raise ConfigError(f"{where}: kind is {self.kind!r}; allowed: int, float")
@@ -47,6 +58,20 @@ class Parameter:
         if self.low > self.high:
             raise ConfigError(f"{where}: low {self.low:g} is above high {self.high:g}")
         self.check(self.default, f"{where}: default")
+        if self.space is not None:
+            self._check_space(self.space, f"{where}: space")
+
+    def _check_space(self, space: Mapping[str, float] | Sequence[float], where: str) -> None:
+        if not isinstance(space, Mapping):
+            values = list(space)
+        elif {"low", "high"} <= space.keys() <= _SPACE:
+            values = [space["low"], space["high"]]
+        else:
+            values = []
+        if not values:
+            raise ConfigError(f"{where} {space!r}; allowed: low and high, with step and log, or a list of values")
+        for value in values:
+            self.check(value, where)
 
     def admits(self, value: float) -> bool:
         """Say whether a float is of the kind and within the bounds."""
@@ -77,7 +102,7 @@ class Parameter:
 
 
 def check_names(parameters: Sequence[Parameter], entry: str) -> None:
-    """Refuse two parameters of one name.
+    """Refuse two parameters of one name, and a dotted name: those are paths of options.
 
     Raises
     ------
@@ -86,6 +111,8 @@ def check_names(parameters: Sequence[Parameter], entry: str) -> None:
     """
     names = [parameter.name for parameter in parameters]
     for name in names:
+        if "." in name:
+            raise ConfigError(f"'{entry}': parameter '{name}': no name; allowed: letters, digits and _")
         if names.count(name) > 1:
             raise ConfigError(f"'{entry}' has two parameters that are named '{name}'")
 
@@ -142,11 +169,22 @@ def complete(
         parameter.name: parameter.check(given.get(parameter.name, parameter.default), f"{where}.{parameter.name}")
         for parameter in parameters
     }
+    check_constraints(values, constraints, where, entry)
+    return values
+
+
+def check_constraints(values: Mapping[str, float], constraints: Sequence[str], where: str, entry: str) -> None:
+    """Refuse values that break a constraint; arguments as of `complete`.
+
+    Raises
+    ------
+    ConfigError
+        Names the first constraint that does not hold.
+    """
     for constraint in constraints:
         if not satisfied(constraint, {name: np.array([value]) for name, value in values.items()})[0]:
-            shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
+            shown = ", ".join(f"{name}={value:g}" for name, value in values.items() if not np.isnan(value))
             raise ConfigError(f"{where}: {entry} needs {constraint}; given: {shown}")
-    return values
 
 
 def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
@@ -158,6 +196,7 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
         Comparison of parameters and numbers with ``< <= > >= == !=``, ``+ - * /``, ``and or not`` and parentheses.
         Nothing else is evaluated.
     columns : mapping of str to float64 array, shape [row]
+        NaN where a parameter is not in play: a constraint says nothing of rows in which one that it names is not.
 
     Returns
     -------
@@ -175,5 +214,8 @@ def satisfied(constraint: str, columns: Mapping[str, npt.NDArray[np.float64]]) -
     [True, False]
     """
     rows = len(next(iter(columns.values())))
-    found = Expression.parse(constraint, "constraint", list(columns), "parameter").holds_for(columns)
-    return np.broadcast_to(found, (rows,))
+    expression = Expression.parse(constraint, "constraint", list(columns), "parameter")
+    found = np.broadcast_to(expression.holds_for(columns), (rows,))
+    for name in expression.names:
+        found = found | np.isnan(columns[name])
+    return found

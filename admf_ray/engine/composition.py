@@ -1,5 +1,6 @@
 """What decides: strategies, what classifies the market for them, and the ensemble that makes one target of theirs."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +12,19 @@ import numpy.typing as npt
 
 from admf_ray.classifiers import CLASSIFIERS, Classifier
 from admf_ray.core.bars import Bars
-from admf_ray.core.parameters import Parameter, check_names, complete
+from admf_ray.core.parameters import Parameter, check_constraints, check_names, complete
 from admf_ray.core.registry import unknown_name
 from admf_ray.ensembles import ENSEMBLES
 from admf_ray.errors import ConfigError
 from admf_ray.strategies import STRATEGIES, Strategy
 
-__all__ = ["Composition", "Fits", "Member", "Voice", "Watch", "fits_of"]
+__all__ = ["MEMBER", "ONE_OF", "Alternative", "Composition", "Fits", "Member", "Voice", "Watch", "fits_of"]
+
+ONE_OF = "one_of"
+"""Kind of an ensemble of which one member trades and the others are not there; see `Composition.alternatives`."""
+
+MEMBER = "member"
+"""The parameter that says which one, by number."""
 
 Fits = Mapping[tuple[int, tuple[float, ...]], Sequence[npt.NDArray[np.float64]]]
 """Fitted numbers of each span, by watch and its declared parameters; empty for classifiers that are not fitted."""
@@ -84,13 +91,31 @@ class Voice:
     params: slice
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What decides once it is known which member trades: the member by itself, with the watches.
+
+    Attributes
+    ----------
+    composition : Composition
+        With the parameters under their own names.
+    slots, params : int64 array
+        Which slots and which parameters of the composition that it is an alternative of are its.
+    """
+
+    composition: "Composition"
+    slots: npt.NDArray[np.int64]
+    params: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Composition:
     """Members, watches and an ensemble; to a search it is one strategy with the parameters of all of them.
 
     The parameters of the first member have their own names, those of others begin with the member's name, those of the
     set of a regime with the label's, those of a watch with the watch's: ``fast``, ``dip_period``, ``up_fast``,
-    ``classifier_period``.
+    ``classifier_period``. Of the kind `ONE_OF` the first parameter is `MEMBER`, and those of members that do not trade
+    are not in play: they are NaN.
 
     Attributes
     ----------
@@ -98,7 +123,7 @@ class Composition:
     watches : tuple of Watch
         The first one says in which regime the account is.
     ensemble : str or None
-        Registered name; None for a single member with all of the weight.
+        Registered name, or `ONE_OF`; None for a single member with all of the weight.
     weights : tuple of float
         Of the members, from 0 on, at most 1 together.
 
@@ -146,12 +171,11 @@ class Composition:
                 raise ConfigError(f"by_regime of '{member.name}': there are no regimes; allowed: with a classifier")
 
     def _check_ensemble(self) -> None:
+        kinds = [ONE_OF, *ENSEMBLES.names()]
         if self.ensemble is None and (len(self.members) != 1 or self.weights != (1.0,)):
-            raise ConfigError(
-                f"ensemble.kind: none, for {len(self.members)} members; allowed: {', '.join(ENSEMBLES.names())}"
-            )
-        if self.ensemble is not None and self.ensemble not in ENSEMBLES:
-            raise ConfigError(f"ensemble.kind: {unknown_name('ensemble', self.ensemble, ENSEMBLES.names())}")
+            raise ConfigError(f"ensemble.kind: none, for {len(self.members)} members; allowed: {', '.join(kinds)}")
+        if self.ensemble is not None and self.ensemble not in kinds:
+            raise ConfigError(f"ensemble.kind: {unknown_name('ensemble', self.ensemble, kinds)}")
         shown = ", ".join(f"{weight:g}" for weight in self.weights)
         if len(self.weights) != len(self.members):
             raise ConfigError(f"ensemble.weights: {shown}; allowed: one for each of {len(self.members)} members")
@@ -206,10 +230,13 @@ class Composition:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Of all parts, in the order of `voices` and then of the watches."""
-        return tuple(
-            replace(parameter, name=f"{prefix}{parameter.name}")
-            for prefix, part, _ in self._parts
-            for parameter in part.parameters
+        return (
+            *((Parameter(MEMBER, 0, 0, len(self.members) - 1),) if self.is_one_of else ()),
+            *(
+                replace(parameter, name=f"{prefix}{parameter.name}")
+                for prefix, part, _ in self._parts
+                for parameter in part.parameters
+            ),
         )
 
     @property
@@ -243,7 +270,12 @@ class Composition:
         ConfigError
             Names the parameter or the constraint that does not hold.
         """
-        return complete(self.parameters, given, where, self.constraints, self.name)
+        values = complete(self.parameters, given, where)
+        for parameter, owner in zip(self.parameters, self.owners, strict=True):
+            if owner is not None and owner != values[MEMBER]:
+                values[parameter.name] = math.nan
+        check_constraints(values, self.constraints, where, self.name)
+        return values
 
     def check_symbols(self, symbols: Sequence[str]) -> None:
         """Refuse bars of other symbols than members trade and watches look at.
@@ -264,7 +296,7 @@ class Composition:
     @cached_property
     def _places(self) -> tuple[tuple[slice, slice], ...]:
         """Give the slots and the parameters of each of `_parts`."""
-        found, slot, parameter = [], 0, 0
+        found, slot, parameter = [], 0, int(self.is_one_of)
         for _, part, _ in self._parts:
             slots, params = slot + len(part.inputs), parameter + len(part.parameters)
             found.append((slice(slot, slots), slice(parameter, params)))
@@ -280,6 +312,38 @@ class Composition:
     def watched(self, index: int) -> tuple[slice, slice]:
         """Give the slots and the parameters of a watch."""
         return self._places[len(self.voices) + index]
+
+    @property
+    def is_one_of(self) -> bool:
+        """Whether one member trades and the others are not there."""
+        return self.ensemble == ONE_OF
+
+    @cached_property
+    def owners(self) -> tuple[int | None, ...]:
+        """For each parameter the only member with which it is in play, None where it always is."""
+        found: list[int | None] = [None] * len(self.parameters)
+        for voice in self.voices if self.is_one_of else ():
+            found[voice.params] = [voice.member] * (voice.params.stop - voice.params.start)
+        return tuple(found)
+
+    @cached_property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """What may decide: each member of `ONE_OF` by itself, else the composition as it is."""
+        slots, params = np.arange(len(self.inputs)), np.arange(len(self.parameters))
+        if not self.is_one_of:
+            return (Alternative(self, slots, params),)
+        watched = [self.watched(watch) for watch in range(len(self.watches))]
+        found = []
+        for number, member in enumerate(self.members):
+            own = [(voice.slots, voice.params) for voice in self.voices if voice.member == number] + watched
+            found.append(
+                Alternative(
+                    Composition((member,), self.watches),
+                    np.concatenate([slots[of] for of, _ in own]),
+                    np.concatenate([params[of] for _, of in own]),
+                )
+            )
+        return tuple(found)
 
     @cached_property
     def is_plain(self) -> bool:

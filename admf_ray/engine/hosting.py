@@ -13,9 +13,8 @@ from admf_ray.containers import SERVICES_OF, ContainerPool, ScopedContainer
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import BOOK, Market, container_spec
 from admf_ray.engine.setup import Setup
-from admf_ray.engine.sweep import setup_of
+from admf_ray.engine.sweep import by_kind, setup_of
 from admf_ray.errors import CapacityError
-from admf_ray.plugins import activate
 from admf_ray.portfolio.metrics import METRICS, measure
 
 __all__ = ["check_containers", "live_containers", "pool_of", "run_chunk"]
@@ -96,8 +95,15 @@ def run_chunk(
     -------
     float64 array, shape [candidate, span, len(METRICS)]
     """
-    activate(bundle["plugins"])
-    composition = Composition.named(bundle["composition"])
+    return by_kind(params, wanted, bundle, _run_kind)
+
+
+def _run_kind(
+    composition: Composition,
+    params: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.int64],
+    bundle: Mapping[str, Any],
+) -> npt.NDArray[np.float64]:
     pool = pool_of(composition, bundle.get("max_containers"))
     firsts = bundle["firsts"].tolist()
     out = np.empty((len(params), len(firsts) - 1, len(METRICS)))

@@ -24,6 +24,8 @@ class Segment:
     Attributes
     ----------
     start, stop : int
+    members : tuple of str
+        Of the composition, in order.
     metrics : dict of str to float
         See `admf_ray.portfolio.metrics.measure`.
     equity : float64 array, shape [bar]
@@ -46,6 +48,7 @@ class Segment:
 
     start: int
     stop: int
+    members: tuple[str, ...]
     metrics: dict[str, float]
     equity: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
@@ -163,6 +166,7 @@ def segment_of(
     return Segment(
         start=start,
         stop=stop,
+        members=setup.composition.member_names,
         metrics=dict(zip(METRICS, metrics.tolist(), strict=True)),
         equity=path[0],
         position=path[1:],

@@ -1,6 +1,6 @@
 """The sweep: many candidates over many spans, metrics only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from admf_ray.core.bars import FIELDS
 from admf_ray.core.kernels import READ_F8_2D, READ_I4_1D, SIZING, STRATEGY, compiled, read_only, records
 from admf_ray.core.records import ACCOUNT, HOLDING, LIMIT, RULES
 from admf_ray.engine.composition import Composition, fits_of
+from admf_ray.engine.kinds import Columns, Opening
 from admf_ray.engine.setup import Setup, combined, spoken_targets, watched_regimes
 from admf_ray.engine.simulate import Variant, simulate, withhold
 from admf_ray.indicators import Hub
@@ -21,7 +22,12 @@ from admf_ray.portfolio.metrics import METRICS, measure
 from admf_ray.risk.sizing import SIZINGS
 from admf_ray.strategies import Strategy
 
-__all__ = ["replayed", "run_chunk", "setup_of", "sweep"]
+__all__ = ["by_kind", "replayed", "run_chunk", "setup_of", "sweep"]
+
+RunKind = Callable[
+    [Composition, npt.NDArray[np.float64], npt.NDArray[np.int64], Mapping[str, Any]], npt.NDArray[np.float64]
+]
+"""Takes a composition, its candidates' parameters, the keys they read, and a bundle with their account."""
 
 
 def _sweep(
@@ -168,7 +174,7 @@ def setup_of(
     span : int
         Number of the span, for which classifiers are fitted.
     bundle : mapping
-        As in `run_chunk`.
+        As in `run_chunk`, of one kind of candidates.
     """
     fitted = tuple(fits[span] for fits in fits_of(composition, candidate, bundle["fits"]))
     return Setup(
@@ -194,17 +200,45 @@ def run_chunk(
     wanted : int64 array, shape [candidate, symbol, slot]
         Which keys each candidate reads.
     bundle : mapping
-        ``plugins``, ``composition`` (names) and ``sizing`` (name), ``variant``, ``matrix``, ``session``, ``pieces``,
-        ``firsts``, ``limits``, ``rules`` and ``flat`` as in `_sweep`, and ``rows``, where the keys are in the matrix.
-        Where the composition is not plain also ``bars``, ``account`` (`AccountRules`) and ``fits``. With ``bars``,
-        ``keys`` and ``account_keys`` each candidate computes its own hub, and ``matrix`` is not read.
+        ``plugins``, ``columns`` (names of `Columns`), ``opening`` (`Opening`), ``matrix``, ``session``, ``pieces`` and
+        ``firsts`` as in `_sweep`, and ``rows``, where the keys are in the matrix. Where the composition is not plain
+        also ``bars`` and ``fits``. With ``bars``, ``keys`` and ``account_keys`` each candidate computes its own hub,
+        and ``matrix`` is not read.
+
+    Returns
+    -------
+    float64 array, shape [candidate, span, len(METRICS)]
+    """
+    return by_kind(params, wanted, bundle, _run_kind)
+
+
+def by_kind(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any], run: RunKind
+) -> npt.NDArray[np.float64]:
+    """Run the candidates of each kind together, and give what they come to in their own order.
+
+    Parameters as in `run_chunk`; ``run`` gets the bundle with what `Opening.account` gives.
 
     Returns
     -------
     float64 array, shape [candidate, span, len(METRICS)]
     """
     activate(bundle["plugins"])
-    composition = Composition.named(bundle["composition"])
+    columns, opening = Columns.named(bundle["columns"]), bundle["opening"]
+    assert isinstance(opening, Opening)
+    out = np.empty((len(params), len(bundle["firsts"]) - 1, len(METRICS)))
+    for kind, numbers in columns.kinds(params):
+        own, asked = params[numbers[:, np.newaxis], kind.params], wanted[numbers][:, :, kind.slots]
+        out[numbers] = run(kind.composition, own, asked, {**bundle, **opening.account(kind)})
+    return out
+
+
+def _run_kind(
+    composition: Composition,
+    params: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.int64],
+    bundle: Mapping[str, Any],
+) -> npt.NDArray[np.float64]:
     if composition.is_plain:
         return _run_plain(composition.members[0].strategy, params, wanted, bundle)
     return _run_composed(composition, params, wanted, bundle)

@@ -3,7 +3,7 @@
 from admf_ray.optimize.blocks import EARLIEST, blocks_of, check_blocks
 from admf_ray.optimize.capacity import check_memory
 from admf_ray.optimize.certification import certify, segment_fingerprint
-from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, parted
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, as_params, parted
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, SELECTIONS, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.place import JOURNAL, checked_place, shown_place
 from admf_ray.optimize.remembering import Memory, longest_memory
@@ -63,6 +63,7 @@ __all__ = [
     "Tested",
     "TrialChunk",
     "WindowOutcome",
+    "as_params",
     "axis_values",
     "blocks_of",
     "buy_and_hold",

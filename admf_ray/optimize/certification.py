@@ -40,8 +40,8 @@ def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -
 
     Parameters
     ----------
-    chunk : sequence of (composition, rows, params, fitted, start, stop)
-        Of `admf_ray.engine.setup.Setup`, the composition as names, and the span.
+    chunk : sequence of (composition, rules, flat, rows, params, fitted, start, stop)
+        Of `admf_ray.engine.setup.Setup`, the composition by its names; and the span.
     bundle : mapping
         What `certify` shares.
 
@@ -53,10 +53,11 @@ def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -
     activate(bundle["plugins"])
     run = run_segment_in_container if bundle["in_containers"] else run_segment
     series = bundle["bars"], bundle["matrix"]
-    account = bundle["account"], bundle["flat"]
     return [
-        segment_fingerprint(run(Setup(Composition.named(names), *series, rows, params, *account, fitted), start, stop))
-        for names, rows, params, fitted, start, stop in chunk
+        segment_fingerprint(
+            run(Setup(Composition.named(names), *series, rows, params, rules, flat, fitted), start, stop)
+        )
+        for names, rules, flat, rows, params, fitted, start, stop in chunk
     ]
 
 
@@ -79,7 +80,8 @@ def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executo
         assert outcome.chosen is not None
         setup = search.setup(hub, outcome.chosen.candidates, outcome.window.train)
         span = outcome.window.test_start, outcome.window.test_stop
-        wanted.append((setup.composition.names(), setup.rows, setup.params, setup.fitted, *span))
+        account = setup.rules, setup.flat
+        wanted.append((setup.composition.names(), *account, setup.rows, setup.params, setup.fitted, *span))
     chunks = [wanted[first :: executor.workers] for first in range(min(executor.workers, len(wanted)))]
     shared = executor.share(
         {
@@ -87,8 +89,6 @@ def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executo
             "in_containers": search.engine == "compiled",
             "bars": search.bars,
             "matrix": hub.matrix,
-            "account": search.rules,
-            "flat": search.flat(hub),
         }
     )
     found: dict[int, str] = {}

@@ -1,7 +1,7 @@
 """Evaluating what studies propose: sets of parameters over the train span of a window, on whatever host."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,13 +18,25 @@ from admf_ray.optimize.space import Candidates
 from admf_ray.optimize.trials import Failed, halved
 from admf_ray.plugins import activate
 
-__all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "Stage", "evaluate", "parted"]
+__all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "Stage", "as_params", "evaluate", "parted"]
 
 EVALUATE = "admf_ray.optimize.evaluation:evaluate"
 """What evaluates chunks of proposed sets; `parted` splits those that fail."""
 
 Params = tuple[float, ...]
-"""One parameter set, in the order of the composition's parameters."""
+"""One parameter set, in the order of the space's parameters; made by `as_params`."""
+
+
+def as_params(values: Iterable[float]) -> Params:
+    """Give a parameter set as a key: what is not in play is always the same NaN, as a NaN equals itself only.
+
+    Examples
+    --------
+    >>> as_params([1.0, float("nan")]) == as_params([1.0, float("nan")])
+    True
+    """
+    return tuple(math.nan if math.isnan(value) else value for value in values)
+
 
 Stage = int | None
 """What a set is evaluated on: a block of the train span, by its number, or None for the whole of it."""
@@ -98,8 +110,9 @@ def evaluate(chunk: Proposed, bundle: Mapping[str, Any]) -> Evaluated:
     """
     activate(bundle["plugins"])
     composition = Composition.named(bundle["composition"])
-    params = np.array(chunk.sets, dtype=np.float64).reshape(len(chunk.sets), len(composition.parameters))
-    listed = Candidates.listed(composition.parameter_names, params)
+    names = bundle["names"]
+    params = np.array(chunk.sets, dtype=np.float64).reshape(len(chunk.sets), len(names))
+    listed = Candidates.listed(names, params)
     planned = plan_search(bundle["bars"], composition, listed, bundle["account"])
     search: Search = replace(planned, engine=bundle["engine"], fit=bundle["fit"])
     kept = bundle.get("kept", {})

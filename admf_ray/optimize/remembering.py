@@ -1,21 +1,22 @@
 """How many bars back a search remembers: what decides at a bar may still depend on bars so long before it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from admf_ray.classifiers import Classifier
 from admf_ray.core.bars import Bars
-from admf_ray.engine.composition import Composition
+from admf_ray.engine.account_options import is_option
+from admf_ray.engine.composition import MEMBER, Composition
 from admf_ray.errors import ConfigError
 from admf_ray.indicators import INDICATORS, Key
 from admf_ray.indicators.convergence import NEVER
 from admf_ray.optimize.sampling import Adaptive
 from admf_ray.optimize.search import Search, plan_search
-from admf_ray.optimize.space import Candidates, DrawnRange, plan_space
+from admf_ray.optimize.space import Candidates, Dimension, DrawnRange, Space, plan_space
 from admf_ray.strategies import Strategy
 
 __all__ = ["Memory", "longest_memory"]
@@ -62,7 +63,7 @@ def longest_memory(search: Search) -> Memory:
         search = plan_search(search.bars, search.composition, corners, search.rules)
     found = [
         *(_of_key(key, search.bars) for key in search.keys),
-        *_of_parts(search.composition, search.candidates),
+        *_of_parts(search),
     ]
     return max(found, key=lambda one: one.bars, default=Memory(0, "nothing is remembered"))
 
@@ -83,8 +84,9 @@ def _of_key(key: Key, bars: Bars) -> Memory:
     return Memory(min(own, NEVER), said)
 
 
-def _of_parts(composition: Composition, candidates: Candidates) -> Iterator[Memory]:
+def _of_parts(search: Search) -> Iterator[Memory]:
     """Give what strategies and classifiers remember by themselves, with each of the parameter sets that they have."""
+    composition, candidates, options = search.composition, search.candidates, len(search.columns.options)
     parts: list[tuple[str, Strategy | Classifier, slice]] = [
         (composition.members[voice.member].name, composition.members[voice.member].strategy, voice.params)
         for voice in composition.voices
@@ -96,9 +98,11 @@ def _of_parts(composition: Composition, candidates: Candidates) -> Iterator[Memo
         if watch.timeframe is None
     ]
     for first, last in candidates.blocks():
-        block = candidates.block(first, last)
+        block = candidates.block(first, last)[:, options:]
         for name, part, params in parts:
-            for own in map(tuple, np.unique(block[:, params], axis=0).tolist()):
+            own_sets = block[:, params]
+            # What is not in play is NaN, and remembers nothing.
+            for own in map(tuple, np.unique(own_sets[~np.isnan(own_sets).any(axis=1)], axis=0).tolist()):
                 yield Memory(*_declared(name, part.warm_up(own), part.convergence(own)))
 
 
@@ -109,18 +113,34 @@ def _declared(name: str, warm_up: int, convergence: int) -> tuple[int, str]:
 
 
 def _corners(composition: Composition, adaptive: Adaptive) -> Candidates:
-    """Give the parameter sets that have the lowest or the highest value of each parameter."""
+    """Give the parameter sets that have the lowest or the highest value of each parameter in play, by members."""
     space = plan_space(composition, {}, adaptive.ranges)
-    ends: list[list[float]] = []
-    for dimension in space.dimensions:
-        span = dimension.span
-        low, high = (span.low, span.high) if isinstance(span, DrawnRange) else (float(span[0]), float(span[-1]))
-        ends.append(sorted({low, high}))
-    corners = int(np.prod([len(own) for own in ends]))
+    grids = [[_ends(one, member) for one in space.dimensions] for member in _alone(space)]
+    corners = sum(math.prod(map(len, ends)) for ends in grids)
     if corners > _CORNERS:
         raise ConfigError(
             f"strategy.space: {corners:,} corners, at each of which the memory would have to be looked at for "
             f"windows.kind=cpcv; allowed: at most {_CORNERS:,}, so fewer parameters that are searched"
         )
-    values: npt.NDArray[np.float64] = np.array(list(product(*ends)), dtype=np.float64)
-    return Candidates.listed(space.names, values.reshape(corners, len(ends)))
+    found = [corner for ends in grids for corner in product(*ends)]
+    return Candidates.listed(space.names, np.array(found, dtype=np.float64).reshape(corners, len(space.names)))
+
+
+def _alone(space: Space) -> Sequence[float | None]:
+    """Give the members of which one trades; where all of them do, None in their place."""
+    if not Composition.of(space.strategy).is_one_of:
+        return [None]
+    span = space.dimensions[space.names.index(MEMBER)].span
+    # In between are others, which need not remember less.
+    return np.arange(span.low, span.high + 1.0).tolist() if isinstance(span, DrawnRange) else span.tolist()
+
+
+def _ends(dimension: Dimension, member: float | None) -> list[float]:
+    name, span = dimension.parameter.name, dimension.span
+    if dimension.owner not in (None, member):
+        return [math.nan]
+    if name == MEMBER and member is not None:
+        return [member]
+    low, high = (span.low, span.high) if isinstance(span, DrawnRange) else (float(span[0]), float(span[-1]))
+    # An account asks for most where an option of it is at its highest.
+    return [high] if is_option(name) else sorted({low, high})

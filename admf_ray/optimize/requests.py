@@ -74,6 +74,11 @@ def request_keys(templates: Sequence[str], candidates: Candidates, symbols: tupl
             used[_combinations(candidates, candidates.digits(first, last), factors)] = True
         taken = np.flatnonzero(used)
         values = Candidates(names, own, taken.astype(np.int32)).values
+        # What is not in play reads nothing.
+        plays = ~np.isnan(values[:, [name for name in range(len(names)) if f"{{{names[name]}}}" in template]]).any(
+            axis=1
+        )
+        taken, values = taken[plays], values[plays]
         found, wanted = template_keys([template], names, values, symbols)
         numbers = np.array([keys.setdefault(key, len(keys)) for key in found], dtype=np.int32)
         table = np.zeros((len(used), len(symbols)), dtype=np.int32)

@@ -137,14 +137,16 @@ def draw_candidates(
         from scipy.stats import qmc
 
         sobol = qmc.Sobol(count, bits=_SOBOL_BITS, rng=rng)
-    found = dict.fromkeys(map(tuple, space.points(points).tolist()))
+    # By their bytes, as what is not in play is NaN, which equals nothing; all NaN are the same here.
+    found = dict.fromkeys(row.tobytes() for row in space.points(points) + 0.0)
     for _ in range(_ROUNDS):
         size = max(64, 2 * trials)
         places = rng.random((size, count)) if sobol is None else sobol.random(1 << (size - 1).bit_length())
-        values = np.stack([one.at(places[:, d]) for d, one in enumerate(space.dimensions)], axis=1)
-        found.update(dict.fromkeys(map(tuple, values[space.obeying(values)].tolist())))
+        values = space.in_play(np.stack([one.at(places[:, d]) for d, one in enumerate(space.dimensions)], axis=1))
+        found.update(dict.fromkeys(row.tobytes() for row in values[space.obeying(values)]))
         if len(found) >= trials:
             break
     if not found:
         raise ConfigError(f"strategy.space: nothing that was drawn obeys {', '.join(space.strategy.constraints)}")
-    return Candidates.listed(space.names, np.array(list(found)[: max(trials, len(points))]))
+    kept = b"".join(list(found)[: max(trials, len(points))])
+    return Candidates.listed(space.names, np.frombuffer(kept).reshape(-1, count))

@@ -13,8 +13,10 @@ from admf_ray._types import ChunkDone, Executor, Observer
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FillPolicy
 from admf_ray.data.spans import Stretch, pieces_of
+from admf_ray.engine.account_options import with_options
 from admf_ray.engine.composition import Composition, Fits
 from admf_ray.engine.event_driven import run_segment_in_container
+from admf_ray.engine.kinds import Columns, Kind, Opening, Standalone
 from admf_ray.engine.result import Segment, run_segment
 from admf_ray.engine.setup import Setup, wanted_targets
 from admf_ray.engine.spec import AccountRules
@@ -50,12 +52,14 @@ class Search:
     composition : Composition
         The strategy, or several with what goes with them.
     candidates : Candidates
+        Their first columns may be options of the account; see `admf_ray.engine.kinds.Columns`.
     rules : AccountRules
+        Of the account, but for the options that candidates have; see `kind`.
     requests : Requests
         Series that the candidates ask for.
     account_keys : dict of str to tuple of Key
-        Series that the rules of the account ask for, one for each symbol, by the field of `HOLDING` that names their
-        rows.
+        Series that the account of some candidate asks for, one for each symbol, by the field of `HOLDING` that names
+        their rows.
     plan : Plan
     isolated : bool
         Whether hosts compute the series of each candidate by themselves; results are the same.
@@ -104,18 +108,64 @@ class Search:
     def requested(self) -> int:
         """How often the candidates and the account ask for series, in all."""
         of_account = sum(map(len, self.account_keys.values()))
-        return len(self.candidates) * self.requests.symbols * len(self.requests.slots) + of_account
+        counts = np.array([len(self.candidates)])
+        if self.composition.is_one_of:
+            blocks = (self.candidates.block(*block) for block in self.candidates.blocks())
+            counts = np.sum([self.columns.members(block) for block in blocks], axis=0)
+        slots = [len(one.slots) for one in self.composition.alternatives]
+        return int(counts @ slots) * self.requests.symbols + of_account
+
+    @property
+    def columns(self) -> Columns:
+        """What the columns of the candidates say."""
+        return Columns.of(self.composition, self.rules, self.candidates.names)
+
+    def kind(self, candidate: int) -> Kind:
+        """Give what decides and the account's rules of one candidate."""
+        return self.columns.kind(self.candidates.block(candidate, candidate + 1)[0])
+
+    def parameters(self, tested: Tested) -> dict[str, float | str]:
+        """Give what trades is made of; whole numbers as int.
+
+        Of several strategies first the one that trades, as ``strategy``; its parameters by the names that they have
+        when it is by itself; then the options of the account by their paths.
+        """
+        return self.standalone(tested).named
+
+    def standalone(self, tested: Tested) -> Standalone:
+        """Give a candidate, or several together, as something that runs by itself."""
+        composition, numbers = self.composed(tested), _numbers(tested)
+        if len(numbers) > 1:
+            values = [value for one in numbers for value in self.candidates.parameters(one).values()]
+            own = dict(zip(composition.parameter_names, values, strict=True))
+            return Standalone(None, own, {}, composition.member_names[1:])
+        given = self.candidates.parameters(numbers[0])
+        options = {path: given.pop(path) for path in self.columns.options}
+        if not self.composition.is_one_of:
+            return Standalone(None, given, options)
+        own = dict(zip(composition.parameter_names, list(given.values())[1:], strict=True))
+        return Standalone(composition.members[0].name, own, options)
 
     def rows(self, hub: Hub) -> npt.NDArray[np.int64]:
         """Give the rows of the requested keys in a hub, shape [key]."""
         return np.array([hub.rows[key] for key in self.requests.keys], dtype=np.int64)
 
-    def flat(self, hub: Hub) -> npt.NDArray[Any]:
-        """Give the `HOLDING` array from which every account starts."""
+    def opening(self, hub: Hub) -> Opening:
+        """Give what accounts begin with."""
         rows = {
             name: np.array([hub.rows[key] for key in keys], dtype=np.int64) for name, keys in self.account_keys.items()
         }
-        return self.rules.holdings(self.bars.symbols, self.bars.last_bars(), **rows)
+        return Opening(
+            self.bars.symbols,
+            self.bars.periods_per_year,
+            self.bars.last_bars(),
+            self.composition.begins(self.bars),
+            rows,
+        )
+
+    def flat(self, hub: Hub) -> npt.NDArray[Any]:
+        """Give the `HOLDING` array from which an account of the search's own rules starts."""
+        return self.opening(hub).flat(self.rules)
 
     def hub(self, executor: Executor | None = None) -> Hub:
         """Compute every series that any candidate needs, once, over the whole history.
@@ -154,13 +204,9 @@ class Search:
         return replace(self, rules=replace(self.rules, fill=FillPolicy.NEXT_OPEN))
 
     def composed(self, tested: Tested) -> Composition:
-        """Give what trades: the composition that is searched, or the ensemble of several candidates."""
-        return self.composition.together(len(_numbers(tested)))
-
-    def parameters(self, tested: Tested) -> dict[str, float]:
-        """Give the parameters of what trades, by their names in `composed`; whole numbers as int."""
-        values = [value for one in _numbers(tested) for value in self.candidates.parameters(one).values()]
-        return dict(zip(self.composed(tested).parameter_names, values, strict=True))
+        """Give what trades: that of one candidate, or the ensemble of several."""
+        numbers = _numbers(tested)
+        return self.composition.together(len(numbers)) if len(numbers) > 1 else self.kind(numbers[0]).composition
 
     def setup(self, hub: Hub, tested: Tested, fit: tuple[int, int] | None = None) -> Setup:
         """Give a candidate on the series, or several together, ready to be simulated.
@@ -178,13 +224,17 @@ class Search:
             Where a classifier is fitted and nobody says on what.
         """
         known, each = self.rows(hub), [(one, one + 1) for one in _numbers(tested)]
-        params = np.concatenate([self.candidates.block(*one)[0] for one in each])
-        rows = np.concatenate([known[self.requests.wanted(self.candidates, *one)[0]] for one in each], axis=1)
-        setup = Setup(self.composed(tested), self.bars, hub.matrix, rows, params, self.rules, self.flat(hub))
+        # Those that trade together are of one kind.
+        kind = self.kind(each[0][0])
+        params = np.concatenate([self.candidates.block(*one)[0][kind.params] for one in each])
+        wanted = [self.requests.wanted(self.candidates, *one)[0][:, kind.slots] for one in each]
+        rows = np.concatenate([known[own] for own in wanted], axis=1)
+        flat = self.opening(hub).flat(kind.rules)
+        setup = Setup(self.composed(tested), self.bars, hub.matrix, rows, params, kind.rules, flat)
         span = self.fit or fit
-        if span is None or not self.composition.is_fitted:
+        if span is None or not kind.composition.is_fitted:
             return setup
-        watches = range(len(self.composition.watches))
+        watches = range(len(kind.composition.watches))
         return replace(setup, fitted=tuple(fit_watch(setup, watch, span) for watch in watches))
 
     def segment(self, hub: Hub, tested: Tested, start: int, stop: int, fit: tuple[int, int] | None = None) -> Segment:
@@ -202,11 +252,11 @@ class Search:
             found = run_segment(setup, start, stop)
         else:
             found = run_segment_in_container(setup, start, stop, hub=hub if self.streams else None)
-        self.check(found, setup.flat, f"candidate {tested} over bars {start} to {stop}")
+        self.check(found, setup, f"candidate {tested} over bars {start} to {stop}")
         return found
 
-    def check(self, segment: Segment, flat: npt.NDArray[Any], where: str) -> None:
-        """Audit the ledger of a segment that started from flat holdings.
+    def check(self, segment: Segment, setup: Setup, where: str) -> None:
+        """Audit the ledger of a segment that came of a setup.
 
         Raises
         ------
@@ -219,8 +269,8 @@ class Search:
             fills=segment.fills,
             equity=segment.equity,
             position=segment.position,
-            holdings=flat,
-            rules=self.rules.record(self.bars.periods_per_year),
+            holdings=setup.flat,
+            rules=setup.rules.record(self.bars.periods_per_year),
         )
         audit(ledger, where)
 
@@ -236,6 +286,7 @@ class Search:
         return {
             "plugins": active_plugins(),
             "composition": self.composition.names(),
+            "names": self.candidates.names,
             "bars": self.bars,
             "account": self.rules,
             "engine": self.engine,
@@ -261,44 +312,34 @@ class Search:
         series: dict[str, Any] = {}
         if self.isolated:
             series = {"bars": self.bars, "keys": self.requests.keys, "account_keys": self.account_keys}
-        if self.engine == "event_driven" or not self.composition.is_plain:
-            series = {"bars": self.bars, "account": self.rules, "fits": self._fits(hub, trained or spans)}
-        flat = self.flat(hub)
+        is_plain = all(one.composition.is_plain for one in self.composition.alternatives)
+        if self.engine == "event_driven" or not is_plain:
+            series = {"bars": self.bars, "fits": self._fits(hub, trained or spans)}
         pieces = [pieces_of(span) for span in spans]
         return series | {
             "plugins": active_plugins(),
             "engine": self.engine,
-            "composition": self.composition.names(),
-            "sizing": self.rules.sizing,
-            "variant": tuple(self.rules.variant(flat)),
+            "columns": self.columns.names(),
+            "opening": self.opening(hub),
             "matrix": hub.matrix,
             "session": hub.session,
             "rows": self.rows(hub),
             "names": self.candidates.names,
             "factors": self.candidates.factors,
             "places": self.candidates.places,
+            "products": self.candidates.products,
             "requests": self.requests,
-            "begins": self._begins,
             "pieces": np.array([piece for own in pieces for piece in own], dtype=np.int64),
             "firsts": np.cumsum([0, *map(len, pieces)], dtype=np.int64),
-            "limits": self.rules.limit_records(self.bars.symbols),
-            "rules": self.rules.record(self.bars.periods_per_year),
-            "flat": flat,
             "choice": choice,
             "recorded": tuple(recorded),
         }
-
-    @property
-    def _begins(self) -> npt.NDArray[np.int64]:
-        """Give the first bars that the sweep may see a target of; what is composed withholds its own."""
-        begins = self.composition.begins(self.bars)
-        return begins[0] if self.composition.is_plain else np.zeros_like(begins[0])
 
     def _fits(self, hub: Hub, spans: Sequence[Stretch]) -> Fits:
         """Fit the classifiers of all candidates on each span, or on the one that the search names."""
         fits: dict[tuple[int, tuple[float, ...]], Sequence[npt.NDArray[np.float64]]] = {}
         for first, last in self.candidates.blocks():
-            params = self.candidates.block(first, last)
+            params = self.candidates.block(first, last)[:, len(self.columns.options) :]
             for watch, watching in enumerate(self.composition.watches):
                 sets, examples = np.unique(params[:, self.composition.watched(watch)[1]], axis=0, return_index=True)
                 for own, example in zip(sets.tolist(), examples.tolist(), strict=True):
@@ -333,7 +374,7 @@ def plan_search(bars: Bars, strategy: Strategy | Composition, candidates: Candid
     composition = Composition.of(strategy)
     composition.check_symbols(bars.symbols)
     requests = request_keys(composition.inputs, candidates, bars.symbols)
-    account_keys = _account_keys(bars, rules)
+    account_keys = _account_keys(bars, _demanding(composition, candidates, rules))
     plan = plan_keys(bars.symbols, _with_account(requests.keys, account_keys))
     check_plan(bars, plan)
     return Search(
@@ -356,6 +397,13 @@ def compute_together(searches: Collection[Search]) -> Hub:
 
 def _numbers(tested: Tested) -> tuple[int, ...]:
     return (tested,) if isinstance(tested, int) else tested
+
+
+def _demanding(composition: Composition, candidates: Candidates, rules: AccountRules) -> AccountRules:
+    """Give rules that look at every series that the account of some candidate looks at: each option at its largest."""
+    options = Columns.of(composition, rules, candidates.names).options
+    parts = [candidates.block(*block)[:, : len(options)].max(axis=0) for block in candidates.blocks()]
+    return with_options(rules, dict(zip(options, np.max(parts, axis=0).tolist(), strict=True)))
 
 
 def _account_keys(bars: Bars, rules: AccountRules) -> dict[str, tuple[Key, ...]]:

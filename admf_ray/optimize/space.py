@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray.core.parameters import Parameter, satisfied
+from admf_ray.core.parameters import Parameter, complete, satisfied
 from admf_ray.core.registry import unknown_name
-from admf_ray.engine.composition import Composition
+from admf_ray.engine.account_options import ACCOUNT_OPTIONS, account_option, is_option
+from admf_ray.engine.composition import MEMBER, Composition
 from admf_ray.errors import CapacityError, ConfigError
 from admf_ray.strategies import Strategy
 
@@ -34,11 +35,15 @@ class Candidates:
         Together they hold the parameters in their order.
     places : int32 array, shape [candidate]
         Row-major: the last factor varies fastest.
+    products : tuple of tuple of (first, count)
+        Where there are several grids one after the other, the rows that each takes of every factor; places count on
+        from grid to grid. Empty: one grid of all rows.
     """
 
     names: tuple[str, ...]
     factors: tuple[npt.NDArray[np.float64], ...]
     places: npt.NDArray[np.int32]
+    products: tuple[tuple[tuple[int, int], ...], ...] = ()
 
     @classmethod
     def listed(cls, names: Sequence[str], values: npt.NDArray[np.float64]) -> "Candidates":
@@ -62,11 +67,17 @@ class Candidates:
 
     def digits(self, first: int, last: int) -> list[npt.NDArray[np.int32]]:
         """Give the rows of each factor that candidates ``[first, last)`` take."""
-        left, found = self.places[first:last], []
-        for factor in reversed(self.factors):
-            left, digit = np.divmod(left, np.int32(len(factor)))
-            found.append(digit)
-        return found[::-1]
+        places, begin = self.places[first:last], 0
+        found = [np.empty(len(places), dtype=np.int32) for _ in self.factors]
+        for rows in self.products or (tuple((0, len(factor)) for factor in self.factors),):
+            end = begin + math.prod(count for _, count in rows)
+            own = (begin <= places) & (places < end)
+            left = places[own] - np.int32(begin)
+            for digit, (row, count) in zip(reversed(found), reversed(rows), strict=True):
+                left, place = np.divmod(left, np.int32(count))
+                digit[own] = np.int32(row) + place
+            begin = end
+        return found
 
     def block(self, first: int, last: int) -> npt.NDArray[np.float64]:
         """Give the parameters of candidates ``[first, last)``, shape [candidate, parameter]."""
@@ -95,9 +106,13 @@ class Candidates:
         return replace(self, places=np.concatenate(kept))
 
     def parameters(self, candidate: int) -> dict[str, float]:
-        """Give the parameters of one candidate; whole numbers as int."""
+        """Give the parameters of one candidate that are in play; whole numbers as int."""
         row = self.block(candidate, candidate + 1)[0].tolist()
-        return {name: int(value) if value == int(value) else value for name, value in zip(self.names, row, strict=True)}
+        return {
+            name: int(value) if value == int(value) else value
+            for name, value in zip(self.names, row, strict=True)
+            if not math.isnan(value)
+        }
 
 
 def axis_values(low: float, high: float, step: float, where: str) -> list[float]:
@@ -158,10 +173,13 @@ class Dimension:
     ----------
     parameter : Parameter
     span : DrawnRange or float64 array, shape [value]
+    owner : int or None
+        The only member with which it is in play, None where it always is; see `Composition.owners`.
     """
 
     parameter: Parameter
     span: DrawnRange | npt.NDArray[np.float64]
+    owner: int | None = None
 
     @property
     def fixed(self) -> float | None:
@@ -208,7 +226,7 @@ class Space:
     ----------
     strategy : Strategy or Composition
     dimensions : tuple of Dimension
-        In the order of the strategy's parameters.
+        Options of the account first, then in the order of the strategy's parameters.
     constraints : tuple of str
         Beside the strategy's own.
     """
@@ -222,6 +240,14 @@ class Space:
         """Names of the parameters."""
         return tuple(dimension.parameter.name for dimension in self.dimensions)
 
+    def in_play(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Give parameter sets, shape [candidate, parameter], with NaN for what is not in play."""
+        found = values + 0.0
+        for column, one in enumerate(self.dimensions):
+            if one.owner is not None:
+                found[values[:, self.names.index(MEMBER)] != one.owner, column] = np.nan
+        return found
+
     def obeying(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Say which parameter sets obey every constraint, shape [candidate]."""
         columns = dict(zip(self.names, values.T, strict=True))
@@ -233,7 +259,8 @@ class Space:
     def points(self, given: Sequence[Mapping[str, float]]) -> npt.NDArray[np.float64]:
         """Give the parameter sets that a user suggests, shape [point, parameter].
 
-        Parameters which a point does not name have the value that is fixed, or the default.
+        Parameters which a point does not name have the value that is fixed, or the default; options of the account that
+        are searched are named.
 
         Raises
         ------
@@ -246,14 +273,27 @@ class Space:
             for name in point:
                 if name not in self.names:
                     raise ConfigError(f"{where}.{name}: {unknown_name('parameter', name, list(self.names))}")
-            fixed = {one.parameter.name: one.fixed for one in self.dimensions if one.fixed is not None}
-            values = self.strategy.complete({**fixed, **point}, where)
+            values = self._completed(point, where)
             rows.append([values[name] for name in self.names])
         found = np.array(rows, dtype=np.float64).reshape(len(rows), len(self.names))
         for number, holds in enumerate(self.obeying(found)):
             if not holds:
                 raise ConfigError(f"search.points[{number}]: it breaks a constraint: {', '.join(self.constraints)}")
         return found
+
+    def _completed(self, point: Mapping[str, float], where: str) -> dict[str, float]:
+        """Give all values of a point."""
+        given = {one.parameter.name: one.fixed for one in self.dimensions if one.fixed is not None} | dict(point)
+        of_account = [one.parameter for one in self.dimensions if is_option(one.parameter.name)]
+        for parameter in of_account:
+            if parameter.name not in given:
+                raise ConfigError(f"{where}: {parameter.name} is searched; allowed: a value for it")
+        values = complete(of_account, {one.name: given[one.name] for one in of_account}, where)
+        values |= self.strategy.complete({name: one for name, one in given.items() if not is_option(name)}, where)
+        for name in point:
+            if math.isnan(values[name]):
+                raise ConfigError(f"{where}.{name}: it is not in play; allowed: parameters of the member that is")
+        return values
 
 
 def plan_space(
@@ -264,29 +304,49 @@ def plan_space(
 ) -> Space:
     """Give the space of what is searched; what is not has the value of ``params`` or its default.
 
+    Parameters
+    ----------
+    strategy : Strategy or Composition
+        Where one of several members trades, all of them are tried, unless `MEMBER` is given.
+    params : mapping of str to float
+    ranges : mapping of str to DrawnRange or sequence of float
+        By the names of parameters and the paths of options of the account.
+    constraints : sequence of str
+
     Raises
     ------
     ConfigError
-        Where a name or a value is not the strategy's.
+        Where a name or a value is not the strategy's or the account's.
     """
     names = strategy.parameter_names
-    for where, given in (("strategy.params", params), ("strategy.space", ranges)):
+    # In one order, however they are written.
+    paths = sorted(filter(is_option, ranges), key=lambda path: list(ACCOUNT_OPTIONS).index(account_option(path).path))
+    searched = {name: span for name, span in ranges.items() if not is_option(name)}
+    for where, given in (("strategy.params", params), ("strategy.space", searched)):
         for name in given:
             if name not in names:
                 raise ConfigError(f"{where}.{name}: {unknown_name(f'parameter of {strategy.name}', name, list(names))}")
+    composition = Composition.of(strategy)
+    if composition.is_one_of and MEMBER not in {*params, *ranges}:
+        ranges = {**ranges, MEMBER: [*map(float, range(len(composition.members)))]}
+    asked: list[tuple[Parameter, int | None]] = [(account_option(path).parameter, None) for path in paths]
+    asked += zip(composition.parameters, composition.owners, strict=True)
     dimensions = []
-    for parameter in strategy.parameters:
+    for parameter, owner in asked:
         is_searched = parameter.name in ranges
-        where = f"strategy.{'space' if is_searched else 'params'}.{parameter.name}"
+        section = (
+            "search.space" if is_option(parameter.name) else "strategy.space" if is_searched else "strategy.params"
+        )
+        where = f"{section}.{parameter.name}"
         span = ranges[parameter.name] if is_searched else [params.get(parameter.name, parameter.default)]
         if isinstance(span, DrawnRange):
             span.check(parameter, where)
-            dimensions.append(Dimension(parameter, span))
+            dimensions.append(Dimension(parameter, span, owner))
         elif not len(span):
             raise ConfigError(f"{where}: no values; allowed: at least one")
         else:
             values = np.unique([parameter.check(value, where) for value in span])
-            dimensions.append(Dimension(parameter, values))
+            dimensions.append(Dimension(parameter, values, owner))
     return Space(strategy, tuple(dimensions), tuple(constraints))
 
 
@@ -298,6 +358,8 @@ def expand_grid(
 ) -> Candidates:
     """Give every combination of the space's values that obeys all constraints.
 
+    Where one of several members trades, its combinations come after those of the members before it.
+
     Parameters
     ----------
     strategy : Strategy or Composition
@@ -305,7 +367,8 @@ def expand_grid(
     params : mapping of str to float
         Values of the parameters that are not searched; defaults fill the rest.
     space : mapping of str to sequence of float
-        Values of each searched parameter. The last parameter of the strategy varies fastest.
+        Values of each searched parameter. Options of the account vary slowest, the last parameter of the strategy
+        fastest.
     constraints : sequence of str
         See `admf_ray.core.parameters.satisfied`.
 
@@ -318,15 +381,38 @@ def expand_grid(
     """
     planned = plan_space(strategy, params, space, constraints)
     names, axes = planned.names, [np.asarray(one.span) for one in planned.dimensions]
-    sizes = " x ".join(f"{name} {len(axis)}" for name, axis in zip(names, axes, strict=True))
-    total = int(np.prod([float(len(axis)) for axis in axes]))
+    factors, grids = _grids(planned, axes)
+    sizes = " + ".join(" x ".join(f"{name} {count}" for name, (_, count) in grid.items()) for grid in grids)
+    total = sum(math.prod(count for _, count in grid.values()) for grid in grids)
     if total > _MOST:
         raise CapacityError(f"strategy.space: {sizes} = {total} combinations; allowed: at most {_MOST}")
-    factors = tuple(axis[:, np.newaxis] for axis in axes) or (np.empty((1, 0)),)
-    found = Candidates(names, factors, np.arange(total, dtype=np.int32))
+    # Of what is not in play each grid takes the last row, which is NaN.
+    products = tuple(
+        tuple(grid.get(name, (len(factor) - 1, 1)) for name, factor in zip(names, factors, strict=False))
+        for grid in grids
+    )
+    found = Candidates(names, factors, np.arange(total, dtype=np.int32), products if names else ())
     for constraint in (*strategy.constraints, *constraints):
         if names:
             found = found.obeying(constraint)
         if not len(found):
             raise ConfigError(f"strategy.space: none of {sizes} = {total} combinations obeys '{constraint}'")
     return found
+
+
+def _grids(
+    space: Space, axes: Sequence[npt.NDArray[np.float64]]
+) -> tuple[tuple[npt.NDArray[np.float64], ...], list[dict[str, tuple[int, int]]]]:
+    """Give the factors of a space, and for each grid of it the rows that it takes of those in play.
+
+    There is a grid for each member that may trade; of what belongs to others there is one more row, which is NaN.
+    """
+    named = list(zip(space.names, axes, (one.owner for one in space.dimensions), strict=True))
+    if not Composition.of(space.strategy).is_one_of:
+        factors = tuple(axis[:, np.newaxis] for axis in axes) or (np.empty((1, 0)),)
+        return factors, [{name: (0, len(axis)) for name, axis, _ in named}]
+    grids = []
+    for row, member in enumerate(axes[space.names.index(MEMBER)].tolist()):
+        grid = {name: (0, len(axis)) for name, axis, owner in named if owner in (None, int(member))}
+        grids.append({**grid, MEMBER: (row, 1)})
+    return tuple(np.append(axis, np.nan)[:, np.newaxis] for axis in axes), grids

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from admf_ray.errors import ConfigError, first_line
 from admf_ray.files import cut_torn_line
 from admf_ray.optimize.distributions import distributions_of
+from admf_ray.optimize.evaluation import Params, as_params
 from admf_ray.optimize.objective import Choice, may_win
 from admf_ray.optimize.place import HIDDEN, JOURNAL, shown_place
 from admf_ray.optimize.sampling import Studied
@@ -171,12 +172,13 @@ class StudyStorage:
         raise AssertionError
 
     def _trials(self, studied: Studied, first: int) -> Iterator[optuna.trial.FrozenTrial]:
-        rows = {tuple(params): row for row, params in enumerate(studied.params.tolist())}
+        rows = {as_params(params): row for row, params in enumerate(studied.params.tolist())}
         causes = {one.candidate: f"{one.fault.error}: {one.fault.message}" for one in studied.failures}
         eligible = set(may_win(studied.metrics, self._choice).tolist())
         states = optuna.trial.TrialState
-        for params, told in zip(studied.proposed.tolist(), studied.told.tolist(), strict=True):
-            row = rows.get(tuple(params))
+        for proposed, told in zip(studied.proposed.tolist(), studied.told.tolist(), strict=True):
+            params = as_params(proposed)
+            row, played = rows.get(params), self._played(params)
             state = states.COMPLETE
             if np.isnan(told[0]):
                 state = states.PRUNED if row is not None and studied.pruned[row] else states.FAIL
@@ -184,15 +186,17 @@ class StudyStorage:
             yield optuna.trial.create_trial(
                 state=state,
                 values=told if state == states.COMPLETE else None,
-                params=self._external(params),
-                distributions=self._distributions,
+                params=played,
+                distributions={name: self._distributions[name] for name in played},
                 user_attrs=known | ({"error": causes[row]} if row in causes else {}),
                 constraints=None if state != states.COMPLETE or row in eligible else {"may_win": 1.0},
             )
 
-    def _external(self, params: Sequence[float]) -> dict[str, float]:
+    def _played(self, params: Params) -> dict[str, float]:
+        """Give what was in play of a set, as Optuna writes it."""
         given = dict(zip(self._space.names, params, strict=True))
         return {
             name: int(given[name]) if isinstance(one, optuna.distributions.IntDistribution) else given[name]
             for name, one in self._distributions.items()
+            if not np.isnan(given[name])
         }

@@ -5,6 +5,7 @@ driver, which spreads them over hosts, and how many there are, never enters its 
 sampler that is seeded by the run's seed, the window and the batch, and told in the order of the proposals.
 """
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,9 @@ import optuna
 from admf_ray._types import ChunkDone
 from admf_ray.cluster import SerialExecutor
 from admf_ray.engine import hosting
-from admf_ray.engine.composition import Composition
+from admf_ray.engine.composition import MEMBER, Composition
 from admf_ray.optimize.distributions import distributions_of
-from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, parted
+from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, as_params, parted
 from admf_ray.optimize.objective import STATUSES, Choice, trial_status
 from admf_ray.optimize.pruning import going_on, pruner
 from admf_ray.optimize.sampling import Adaptive, Studied
@@ -84,8 +85,10 @@ class Study:
             pruner=pruner() if is_pruning else optuna.pruners.NopPruner(),
         )
         for point in space.points(adaptive.points):
-            given = dict(zip(space.names, point.tolist(), strict=True))
-            self._study.enqueue_trial({name: given[name] for name in self._distributions})
+            named = zip(space.names, point.tolist(), strict=True)
+            self._study.enqueue_trial(
+                {name: value for name, value in named if name in self._distributions and not math.isnan(value)}
+            )
         # Sets that may be given up are evaluated block by block first, and over the whole span last.
         self._stages: list[Stage] = [*(range(choice.blocks) if is_pruning else ()), None]
         self._step = 0
@@ -117,8 +120,10 @@ class Study:
             seed = seed_of(adaptive.seed, "study", self.window, self._batch)
             self._study.sampler = _SAMPLERS[adaptive.sampler](seed)
             asked = min(adaptive.batch, trials - len(self._found))
-            self._trials = [self._study.ask(self._distributions) for _ in range(asked)]
-            self._proposed += map(self._set_of, self._trials)
+            self._trials = []
+            for _ in range(asked):
+                self._trials.append(self._study.ask())
+                self._proposed.append(self._set_of(self._trials[-1]))
             fresh = [one for one in dict.fromkeys(self._proposed[-asked:]) if one not in self._found]
             if fresh:
                 params = np.array(fresh).reshape(len(fresh), len(self._space.names))
@@ -134,10 +139,15 @@ class Study:
         return []
 
     def _set_of(self, trial: optuna.Trial) -> Params:
-        return tuple(
-            float(trial.params[one.parameter.name] if one.fixed is None else one.fixed)
-            for one in self._space.dimensions
-        )
+        """Have Optuna propose a set: of what is in play by the member that it proposed."""
+        found: dict[str, float] = {}
+        for one in self._space.dimensions:
+            name = one.parameter.name
+            if one.owner is not None and one.owner != found[MEMBER]:
+                found[name] = math.nan
+            else:
+                found[name] = _suggested(trial, name, self._distributions[name]) if one.fixed is None else one.fixed
+        return as_params(found.values())
 
     def tell(self, known: Mapping[Params, Known]) -> None:
         """Tell what the sets that `ask` gave came to at the stage."""
@@ -207,6 +217,17 @@ class Study:
             np.array(self._told, dtype=np.float64).reshape(len(self._told), len(self._worst)),
             failures=[replace(one, candidate=row) for row, one in failed if one is not None],
         )
+
+
+def _suggested(trial: optuna.Trial, name: str, distribution: optuna.distributions.BaseDistribution) -> float:
+    match distribution:
+        case optuna.distributions.CategoricalDistribution(choices=choices):
+            return float(trial.suggest_categorical(name, choices))  # type: ignore[arg-type]
+        case optuna.distributions.IntDistribution(low=low, high=high, step=step, log=log):
+            return float(trial.suggest_int(name, low, high, step=step, log=log))
+        case optuna.distributions.FloatDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_float(name, low, high, step=step, log=log)
+    raise AssertionError(distribution)
 
 
 class Studies:

@@ -161,12 +161,12 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     chunk : tuple of int
         Half-open range of candidates.
     bundle : mapping
-        As in `admf_ray.engine.sweep.run_chunk`; and the ``engine``, ``names``, ``factors`` and ``places`` of the
-        `Candidates`, their ``requests``, the ``choice`` and what is ``recorded`` of all. The ``spans`` are those of
+        As in `admf_ray.engine.sweep.run_chunk`; and the ``engine``, ``names``, ``factors``, ``places`` and ``products``
+        of the `Candidates`, their ``requests``, the ``choice`` and what is ``recorded`` of all. The spans are those of
         `admf_ray.optimize.blocks.swept_spans`.
     """
     first, last = chunk
-    candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"])
+    candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"], bundle["products"])
     wanted = bundle["requests"].wanted(candidates, first, last)
     is_driven = bundle["engine"] == "event_driven"
     run = hosting.run_chunk if is_driven else sweep.run_chunk

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from admf_ray.engine.composition import MEMBER, ONE_OF
+
 __all__ = [
     "FIGURES",
     "REGIMES_NOTE",
@@ -19,6 +21,7 @@ __all__ = [
     "fronts_text",
     "holdout_text",
     "options_text",
+    "parameter_number",
     "parameters_text",
     "reused_text",
     "score_text",
@@ -184,15 +187,40 @@ def day_text(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d}"
 
 
-def parameters_text(parameters: Mapping[str, float]) -> str:
-    """Write a parameter set.
+def parameter_number(record: Mapping[str, Any], name: str, value: float) -> tuple[str, float | None]:
+    """Give a parameter of a candidate as a cell of a table, empty where it is not in play.
+
+    Parameters
+    ----------
+    record : mapping
+        As of `admf_ray.workflow.composed.composition_record`: of one strategy of several the cell says the name.
+    name : str
+    value : float
+
+    Examples
+    --------
+    >>> record = {"ensemble": "one_of", "members": [{"name": "sma_cross"}, {"name": "dip"}]}
+    >>> [parameter_number(record, *one) for one in (("member", 1.0), ("fast", float("nan")), ("dip_period", 14.0))]
+    [('dip', 1.0), ('', None), ('14', 14.0)]
+    """
+    if math.isnan(value):
+        return "", None
+    if name == MEMBER and record["ensemble"] == ONE_OF:
+        return str(record["members"][int(value)]["name"]), value
+    return f"{value:g}", value
+
+
+def parameters_text(parameters: Mapping[str, float | str]) -> str:
+    """Write a parameter set, with the strategy that it is of where there are several.
 
     Examples
     --------
     >>> parameters_text({"fast": 5.0, "width": 1.5})
     'fast=5 width=1.5'
     """
-    return " ".join(f"{name}={value:g}" for name, value in parameters.items())
+    return " ".join(
+        f"{name}={value}" if isinstance(value, str) else f"{name}={value:g}" for name, value in parameters.items()
+    )
 
 
 def options_text(options: Mapping[str, Any], prefix: str = "") -> str:
@@ -236,7 +264,7 @@ def composition_lines(record: Mapping[str, Any]) -> list[str]:
         text = member["name"]
         if member["strategy"] != member["name"]:
             text += f" ({member['strategy']})"
-        if record["ensemble"] is not None:
+        if member["weight"] is not None and record["ensemble"] is not None:
             text += f", weight {member['weight']:g}"
         for watch, labels in member["trades_in"].items():
             text += f", trades in {watch} {' or '.join(labels)}"
@@ -244,7 +272,7 @@ def composition_lines(record: Mapping[str, Any]) -> list[str]:
             text += f", own parameters in {' and '.join(member['by_regime'])}"
         lines.append(text)
     if record["ensemble"] is not None:
-        lines = [f"{record['ensemble']} of:", *lines]
+        lines = ["one of:" if record["ensemble"] == "one_of" else f"{record['ensemble']} of:", *lines]
     for watch in record["classifiers"]:
         text = f"{watch['name']}: {watch['classifier']}"
         text += f" of {watch['symbol']}" if watch["symbol"] else ""

@@ -25,6 +25,7 @@ from admf_ray.report.definitions import (
     figure_text,
     fronts_text,
     holdout_text,
+    parameter_number,
     parameters_text,
     reused_text,
     score_text,
@@ -172,7 +173,7 @@ def print_sweep(console: Console, result: RunResult) -> None:
     for row in result.best(_TOP).iter_rows(named=True):
         table.add_row(
             str(row["candidate"]),
-            *(f"{row[name]:g}" for name in parameters),
+            *(parameter_number(result.summary["composition"], name, row[name])[0] for name in parameters),
             *(figure_text(name, row[name]) for name in metrics),
         )
     console.print(table)
@@ -191,7 +192,7 @@ def print_backtest(console: Console, result: RunResult) -> None:
     """Print one backtest beside buy and hold."""
     summary = result.summary
     begin, end = (day_text(moment) for moment in summary["span"])
-    parameters = ", ".join(f"{name}={value:g}" for name, value in summary["parameters"].items())
+    parameters = parameters_text(summary["parameters"]).replace(" ", ", ")
     console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
     _emphasized(console, _beside(summary, "metrics", "backtest"), summary["strategy"])
     _print_regimes(console, result)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from admf_ray.report.books_page import books_page
 from admf_ray.report.combinatorial import combinatorial_sections, combinatorial_verdict
 from admf_ray.report.container_boxes import container_boxes
-from admf_ray.report.definitions import FIGURES, figure_number, figure_text, survived_text
+from admf_ray.report.definitions import FIGURES, figure_number, figure_text, parameter_number, survived_text
 from admf_ray.report.front_chart import front_sections
 from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, render
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
@@ -156,7 +156,7 @@ def _best_table(result: RunResult) -> Table:
     rows = [
         [
             (str(row["candidate"]), row["candidate"]),
-            *((f"{row[name]:g}", row[name]) for name in names),
+            *(parameter_number(result.summary["composition"], name, row[name]) for name in names),
             *(figure_number(name, row[name]) for name in WINDOW_FIGURES),
         ]
         for row in result.best(_ROWS).iter_rows(named=True)

@@ -91,7 +91,8 @@ def window_sections(result: RunResult) -> list[Chart | Table]:
 def stability_charts(result: RunResult) -> list[Chart | Table]:
     """Draw the chosen parameters over the windows, one under the other; nothing where there are no parameters."""
     labels = window_labels(result)
-    chosen = [{} if text is None else json.loads(text) for text in searched_windows(result)["parameters"].to_list()]
+    texts = searched_windows(result)["parameters"].to_list()
+    chosen = [{} if text is None else _by_strategy(json.loads(text)) for text in texts]
     names = list(dict.fromkeys(name for parameters in chosen for name in parameters))
     if not names:
         return []
@@ -119,6 +120,16 @@ def stability_charts(result: RunResult) -> list[Chart | Table]:
         )
     note = "The set chosen in each window. Sets that jump from window to window were chosen by noise."
     return [Chart("stability", "Parameter stability", note, traces, layout)]
+
+
+def _by_strategy(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Name parameters by the strategy that they are of, where one of several was chosen; not options of the account."""
+    strategy = parameters.get("strategy")
+    if not isinstance(strategy, str):
+        return parameters
+    return {
+        name if name == "strategy" or "." in name else f"{strategy} {name}": one for name, one in parameters.items()
+    }
 
 
 def windows_table(result: RunResult) -> Table:

@@ -62,11 +62,11 @@ def run_books(searches: Mapping[str, Search], hub: Hub, span: tuple[int, int], f
     rows: list[dict[str, Any]] = []
     for name, search in searches.items():
         segment = segments[name]
-        search.check(segment, setups[name].flat, f"book '{name}'")
+        search.check(segment, setups[name], f"book '{name}'")
         rows.append(_row(name, search, segment))
         own = {
             "equity": segment_equity_frame(bars, segment, benchmark),
-            **account_frames(bars, search.composition.member_names, [(0, segment)]),
+            **account_frames(bars, [(0, segment)]),
             **regime_frames(search, hub, [(0, 0, segment)]),
         }
         for table, frame in own.items():
@@ -96,6 +96,6 @@ def _row(name: str, search: Search, segment: Segment) -> dict[str, Any]:
         "book": name,
         "strategy": search.composition.name,
         "composition": composition_record(search.composition),
-        "parameters": search.candidates.parameters(0),
+        "parameters": search.parameters(0),
         "metrics": segment.metrics,
     }

@@ -104,7 +104,7 @@ def run_combinatorial(
             for number, path in enumerate(paths)
         ),
         "paths": _paths_frame(search, paths),
-        **account_frames(search.bars, search.composition.member_names, tested),
+        **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
         **found.frames,

@@ -13,9 +13,10 @@ def composition_record(composition: Composition) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``ensemble`` (name or None); ``members``, each with ``name``, ``strategy``, ``weight``, ``trades_in`` (labels by
-        classifier) and ``by_regime`` (labels with parameters of their own); ``classifiers``, each with ``name``,
-        ``classifier``, ``symbol`` and ``timeframe`` (None for the first symbol and the bars of the data).
+        ``ensemble`` (name or None); ``members``, each with ``name``, ``strategy``, ``weight`` (None where one of them
+        trades), ``trades_in`` (labels by classifier) and ``by_regime`` (labels with parameters of their own);
+        ``classifiers``, each with ``name``, ``classifier``, ``symbol`` and ``timeframe`` (None for the first symbol and
+        the bars of the data).
 
     Examples
     --------
@@ -30,7 +31,7 @@ def composition_record(composition: Composition) -> dict[str, Any]:
             {
                 "name": member.name,
                 "strategy": member.strategy.name,
-                "weight": weight,
+                "weight": None if composition.is_one_of else weight,
                 "trades_in": {watch: list(labels) for watch, labels in member.trades_in},
                 "by_regime": list(member.sets),
             }

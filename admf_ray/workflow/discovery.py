@@ -126,7 +126,7 @@ def run_walk_forward(
     frames = {
         "windows": windows_frame(search, choice, outcomes),
         "equity": equity_frame(search.bars, stitched),
-        **account_frames(search.bars, _widest(search, chosen).member_names, tested),
+        **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
         **found.frames,
@@ -252,13 +252,15 @@ def span_variant(
         )
 
     fitted = (search.fit or fit) if search.composition.is_fitted else None
-    composition = search.composed(tested)
+    alone = search.standalone(tested)
     return Variant(
         name,
-        search.parameters(tested),
+        alone.parameters,
         *moments(*span),
         None if fitted is None else moments(*fitted),
-        () if composition is search.composition else composition.member_names[1:],
+        alone.others,
+        alone.options,
+        alone.member,
     )
 
 
@@ -298,8 +300,9 @@ def work_record(
 
 
 def _widest(search: Search, chosen: Iterable[Chosen | None]) -> Composition:
-    """Give what trades where most candidates trade together; others are the beginning of it."""
-    return search.composed(max((one.candidates for one in chosen if one is not None), key=len, default=0))
+    """Give what is searched, or what trades where most candidates trade together."""
+    most = max((len(one.candidates) for one in chosen if one is not None), default=1)
+    return search.composition.together(most)
 
 
 def survival(windows: pl.DataFrame) -> dict[str, float]:

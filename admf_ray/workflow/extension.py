@@ -170,7 +170,7 @@ def _same_candidates(run: RunResult, candidates: Candidates) -> bool:
     first = 0
     for piece in stored.pieces(candidates.names):
         last = first + len(piece)
-        if not np.array_equal(piece.to_numpy(), candidates.block(first, last)):
+        if not np.array_equal(piece.to_numpy(), candidates.block(first, last), equal_nan=True):
             return False
         first = last
     return True

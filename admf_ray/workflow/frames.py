@@ -147,19 +147,15 @@ def segment_equity_frame(bars: Bars, segment: Segment, benchmark: Segment) -> pl
     )
 
 
-def account_frames(
-    bars: Bars, members: Sequence[str], segments: Sequence[tuple[int, Segment]]
-) -> dict[str, pl.DataFrame]:
+def account_frames(bars: Bars, segments: Sequence[tuple[int, Segment]]) -> dict[str, pl.DataFrame]:
     """Give the tables of what accounts did: fills, trades, and positions where there are several symbols.
 
     Parameters
     ----------
     bars : Bars
-    members : sequence of str
-        Names of the strategies, in the order of the composition; segments may have fewer, the first ones.
     segments : sequence of (window, Segment)
     """
-    found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, members, segments)}
+    found = {"fills": _fills_frame(bars, segments), "trades": _trades_frame(bars, segments)}
     if len(bars.symbols) > 1:
         found["positions"] = _positions_frame(bars, segments)
     return found
@@ -225,7 +221,7 @@ def _fills_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.Data
     )
 
 
-def _trades_frame(bars: Bars, members: Sequence[str], segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
+def _trades_frame(bars: Bars, segments: Iterable[tuple[int, Segment]]) -> pl.DataFrame:
     """Give one row a closed trade, in order of exit.
 
     The regime is the one that was known when the entry was decided, -1 (unknown) without a classifier; ``strengths``
@@ -234,13 +230,12 @@ def _trades_frame(bars: Bars, members: Sequence[str], segments: Iterable[tuple[i
     Parameters
     ----------
     bars : Bars
-    members : sequence of str
     segments : iterable of (window, Segment)
     """
     numbered = list(segments)
     trades = np.concatenate([np.empty(0, dtype=TRADE), *(segment.trades for _, segment in numbered)])
     regimes = [regime for _, segment in numbered for regime in segment.trade_regimes]
-    said = [shares for _, segment in numbered for shares in _trade_shares(members, segment)]
+    said = [shares for _, segment in numbered for shares in _trade_shares(segment)]
     windows = [window for window, segment in numbered for _ in segment.trades]
     plain = ("quantity", "entry_price", "exit_price", "gross", "net", "costs")
     return pl.DataFrame(
@@ -263,12 +258,12 @@ def _trades_frame(bars: Bars, members: Sequence[str], segments: Iterable[tuple[i
     )
 
 
-def _trade_shares(members: Sequence[str], segment: Segment) -> Iterator[tuple[list[str], list[float]]]:
+def _trade_shares(segment: Segment) -> Iterator[tuple[list[str], list[float]]]:
     """Give for each trade the members that wanted some of its entry, and how much."""
     for trade in segment.trades:
         if segment.shares is None:
-            yield [members[0]], [1.0]
+            yield [*segment.members], [1.0]
             continue
         shares = segment.shares[:, trade["symbol"], trade["decided"] - segment.start].tolist()
-        known = [(name, share) for name, share in zip(members, shares, strict=False) if share != 0.0]
+        known = [(name, share) for name, share in zip(segment.members, shares, strict=True) if share != 0.0]
         yield [name for name, _ in known], [share for _, share in known]

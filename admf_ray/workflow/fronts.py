@@ -28,7 +28,7 @@ class DrawnFront:
     points : float64 array, shape [candidate of the front, 2]
         Ascending in the first objective.
     parameters : list of dict of str to float
-        Of these candidates.
+        Of these candidates, those in play.
     chosen : int or None
         Which of them won.
     """
@@ -66,7 +66,7 @@ def drawn_fronts(result: RunResult) -> list[DrawnFront]:
             DrawnFront(
                 trials[trials[:, 0] == window, 1:],
                 front.select(objectives[:2]).to_numpy(),
-                sets.to_dicts(),
+                [{name: one for name, one in row.items() if not np.isnan(one)} for row in sets.to_dicts()],
                 numbers.index(winner) if winner in numbers else None,
             )
         )

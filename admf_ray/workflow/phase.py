@@ -22,6 +22,10 @@ class Variant:
         Bars on which classifiers are fitted, the same way; None where nothing is.
     members : tuple of str
         Names of further members of the same strategy, where several sets trade together with equal weights.
+    options : dict of str to float
+        Of the account, by their paths.
+    member : str or None
+        That trades alone, of the strategies of the run; None where nothing was chosen among them.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Variant:
     stop: int | None
     fit: tuple[int | None, int | None] | None = None
     members: tuple[str, ...] = ()
+    options: dict[str, float] = field(default_factory=dict)
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

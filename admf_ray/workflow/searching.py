@@ -274,7 +274,7 @@ def _failure_record(search: Search, done: ChunkDone, fault: Fault) -> dict[str, 
     candidate = done.chunk[0]
     return {
         "candidate": candidate,
-        "parameters": search.candidates.parameters(candidate),
+        "parameters": search.parameters(candidate),
         "error": fault.error,
         "message": fault.message,
         "host": done.host,

@@ -39,7 +39,7 @@ def run_backtest(search: Search, span: tuple[int, int], folder: Path) -> PhaseRe
         "headline": "one backtest, nothing searched",
         "strategy": search.composition.name,
         "composition": composition_record(search.composition),
-        "parameters": search.candidates.parameters(0),
+        "parameters": search.parameters(0),
         "backtests": 1,
         "tried": {"candidates": 1, "trials": 1},
         "span": [boundary(search.bars, span[0]), boundary(search.bars, span[1])],
@@ -54,7 +54,7 @@ def run_backtest(search: Search, span: tuple[int, int], folder: Path) -> PhaseRe
         summary["next_open"] = search.at_next_open().segment(hub, 0, *span).metrics
     frames = {
         "equity": segment_equity_frame(search.bars, segment, benchmark),
-        **account_frames(search.bars, search.composition.member_names, [(0, segment)]),
+        **account_frames(search.bars, [(0, segment)]),
         **regime_frames(search, hub, [(0, 0, segment)]),
     }
     tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates)})

@@ -222,7 +222,7 @@ class Studying:
             "FAILURE",
             {
                 "window": failed.window,
-                "parameters": named.parameters(0),
+                "parameters": replace(self._search, candidates=named).parameters(0),
                 "error": failed.fault.error,
                 "message": failed.fault.message,
                 "host": failed.host,

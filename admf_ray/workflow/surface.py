@@ -60,13 +60,16 @@ def best_cells(result: RunResult) -> Surface | None:
         With candidates and trials.
     """
     values = result.candidates.drop("candidate")
-    names = [name for name in values.columns if values[name].n_unique() > 1]
+    known = {name: _Axis.of(values[name].to_numpy()) for name in values.columns}
+    names = [name for name, axis in known.items() if len(axis.levels) > 1]
     if not names:
         return None
-    axes = [_Axis(*np.unique(values[name].to_numpy(), return_inverse=True)) for name in names]
+    axes = [known[name] for name in names]
     winners = _winners(result)
     windows = len(winners)
-    pairs: list[tuple[int, int | None]] = list(combinations(range(len(names)), 2)) or [(0, None)]
+    # Parameters of two strategies of which one trades never meet.
+    met = [pair for pair in combinations(range(len(names)), 2) if axes[pair[0]].meets(axes[pair[1]]).any()]
+    pairs: list[tuple[int, int | None]] = list(met) or [(0, None)]
     most = _CELLS // (len(pairs) * windows)
     cells = [_Cells.of(axes[first], None if second is None else axes[second], most) for first, second in pairs]
     best: list[list[Array]] = [[] for _ in pairs]
@@ -76,7 +79,7 @@ def best_cells(result: RunResult) -> Surface | None:
             best[index].append(cells[index].best(scores))
             chosen[index].append(
                 None
-                if winner is None
+                if winner is None or not axes[first].meets(axes[first if second is None else second])[winner]
                 else (
                     axes[first].value(winner),
                     0.0 if second is None else axes[second].value(winner),
@@ -130,10 +133,20 @@ def _scores(result: RunResult, candidates: int, windows: int) -> Iterator[Array]
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """Values of a parameter, and which of them each candidate has."""
+    """Values of a parameter, and which of them each candidate has, -1 where it is not in play."""
 
     levels: Array
     place: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: Array) -> "_Axis":
+        levels, place = np.unique(values, return_inverse=True)
+        plays = ~np.isnan(levels)
+        return cls(levels[plays], np.where(plays[place], place, -1))
+
+    def meets(self, other: "_Axis") -> npt.NDArray[np.bool_]:
+        """Say of which candidates both are in play."""
+        return np.asarray((self.place >= 0) & (other.place >= 0))
 
     def value(self, candidate: int) -> float:
         return float(self.levels[self.place[candidate]])
@@ -153,16 +166,17 @@ class _Cells:
     def of(cls, along: _Axis, across: _Axis | None, most: int) -> "_Cells":
         across = across or _Axis(np.zeros(1), np.zeros(len(along.place), dtype=np.int64))
         parts = max(len(along.levels), len(across.levels))
+        candidates = np.flatnonzero(along.meets(across))
         while True:
             x, column = _binned(along, parts)
             y, row = _binned(across, parts)
-            numbers = row * len(x) + column
+            numbers = (row * len(x) + column)[candidates]
             cells = np.unique(numbers)
             if len(cells) <= most or parts <= 2:
                 break
             parts = parts * 3 // 4
         order = np.argsort(numbers, kind="stable")
-        return cls(x, y, cells, order, np.searchsorted(numbers[order], cells))
+        return cls(x, y, cells, candidates[order], np.searchsorted(numbers[order], cells))
 
     def best(self, scores: Array) -> Array:
         return np.asarray(np.maximum.reduceat(scores[self.order], self.edges))

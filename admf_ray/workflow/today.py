@@ -71,7 +71,7 @@ class Today:
         Its spans, ns UTC, half-open.
     candidates : int
         Out of which it was chosen.
-    parameters : dict of str to float, or None
+    parameters : dict of str to (float or str), or None
         None where no candidate could win: cash.
     train : dict of str to float, or None
         Metrics of the chosen set over the train span.
@@ -95,7 +95,7 @@ class Today:
     train_stop: int
     test_start: int
     candidates: int
-    parameters: dict[str, float] | None
+    parameters: dict[str, float | str] | None
     train: dict[str, float] | None
     as_of: int
     state: str
@@ -131,7 +131,8 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     chosen = swept.chosen[0]
     tested = range(window.test_start, window.test_stop)
     state = "before" if not tested else "testing" if window.test_stop == len(bars) else "after"
-    equity, halt, parameters, train = search.rules.cash, "none", None, None
+    parameters: dict[str, float | str] | None = None
+    equity, halt, train = search.rules.cash, "none", None
     standings = [Standing(symbol, _last_close(bars.close[s])) for s, symbol in enumerate(bars.symbols)]
     if chosen is not None:
         hub, winner = swept.hub, chosen.candidates

@@ -27,6 +27,7 @@ from admf_ray.optimize import (
     Stage,
     Studied,
     TrialChunk,
+    as_params,
     trial_status,
 )
 from admf_ray.optimize.blocks import WORST_BLOCK
@@ -326,7 +327,7 @@ class StudyFiles:
             one = json.loads(line)
             failed = None if one["failed"] is None else _failure(one["failed"])
             metrics = np.full(len(METRICS), np.nan) if failed else np.array(one["metrics"], dtype=np.float64)
-            key = one["stage"], tuple(one["params"])
+            key = one["stage"], as_params(one["params"])
             found.setdefault(one["window"], {})[key] = Known(metrics, one["worst_block"], failed)
         return found
 

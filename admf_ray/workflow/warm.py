@@ -1,5 +1,6 @@
 """The best sets of an earlier run, for a search that begins with them."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,6 +29,7 @@ def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, floa
     Returns
     -------
     list of dict of str to float
+        Of what is in play.
         Winners in the order of their windows, then the sets of the best trials, whatever their window; equal objectives
         in the order of windows and candidates.
     """
@@ -47,13 +49,14 @@ def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, floa
             .select("candidate")
         )
     )["candidate"]
-    found: dict[tuple[float, ...], None] = {}
+    found: dict[tuple[tuple[str, float], ...], None] = {}
     for candidate in (*winners, *ranked):
         if len(found) == most:
             break
         if inside[candidate]:
-            found[candidates.row(candidate)] = None
-    return [dict(zip(space.names, values, strict=True)) for values in found]
+            named = zip(space.names, candidates.row(candidate), strict=True)
+            found[tuple((name, value) for name, value in named if not math.isnan(value))] = None
+    return [dict(point) for point in found]
 
 
 def _inside(space: Space, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -61,12 +64,13 @@ def _inside(space: Space, values: npt.NDArray[np.float64]) -> npt.NDArray[np.boo
     found = space.obeying(values)
     for dimension, column in zip(space.dimensions, values.T, strict=True):
         span = dimension.span
+        rests = np.isnan(column) & (dimension.owner is not None)
         if not isinstance(span, DrawnRange):
-            found &= np.isin(column, span)
+            found &= rests | np.isin(column, span)
             continue
-        found &= (span.low <= column) & (column <= span.high)
+        found &= rests | ((span.low <= column) & (column <= span.high))
         step = span.step if span.step is not None or dimension.parameter.kind != "int" else 1.0
         if step is not None:
             steps = (column - span.low) / step
-            found &= np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps))
+            found &= rests | (np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps)))
     return found

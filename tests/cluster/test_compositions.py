@@ -67,15 +67,17 @@ def given(sp500: Bars) -> list[Setup]:
     return found
 
 
+def work(setup: Setup) -> tuple[Any, ...]:
+    candidate = setup.rows, setup.params, setup.fitted
+    return COMPOSITION.names(), setup.rules, setup.flat, *candidate, *SPAN
+
+
 def shared(setup: Setup, fails: int | None = None) -> dict[str, Any]:
     return {
         "plugins": (),
         "in_containers": True,
-        "composition": COMPOSITION.names(),
         "bars": setup.bars,
         "matrix": setup.matrix,
-        "account": setup.rules,
-        "flat": setup.flat,
         "fails": fails,
     }
 
@@ -85,7 +87,7 @@ def test_containers_on_two_hosts_come_to_what_each_comes_to_here(given: list[Set
     assert expected[0] != expected[1]
     # Both candidates on both hosts, over and over.
     for setup, fingerprint in zip(given, expected, strict=True):
-        chunks = [(setup.rows, setup.params, setup.fitted, *SPAN, number) for number in range(8)]
+        chunks = [(*work(setup), number) for number in range(8)]
         found = hosts.map("tests.cluster.test_compositions:run_here", chunks, hosts.share(shared(setup)))
         assert {told for _, told in found} == {fingerprint}
         assert len({process for process, _ in found} - {os.getpid()}) == 2
@@ -93,7 +95,7 @@ def test_containers_on_two_hosts_come_to_what_each_comes_to_here(given: list[Set
 
 def test_a_candidate_that_fails_on_a_host_leaves_the_next_as_it_is(given: list[Setup], hosts: RayExecutor) -> None:
     setup = given[0]
-    chunks = [(setup.rows, setup.params, setup.fitted, *SPAN, number) for number in range(4)]
+    chunks = [(*work(setup), number) for number in range(4)]
     with pytest.raises(Exception, match="on purpose"):
         hosts.map("tests.cluster.test_compositions:run_here", chunks, hosts.share(shared(setup, fails=1)))
     found = hosts.map("tests.cluster.test_compositions:run_here", chunks, hosts.share(shared(setup)))
@@ -129,3 +131,30 @@ def test_a_class_on_hosts_gives_the_fingerprint_of_one_process(
     for folder in (here, there):
         folder.mkdir()
     assert walked(hosts, there).fingerprints() == walked(SerialExecutor(), here).fingerprints()
+
+
+def test_one_of_several_strategies_with_accounts_of_their_own_comes_out_the_same_on_hosts(
+    sp500: Bars, hosts: RayExecutor, tmp_path: Path
+) -> None:
+    bars = sp500.head(1_100)
+    members = (Member("cross", STRATEGIES["sma_cross"]), Member("dip", STRATEGIES["rsi_reversion"]))
+    composition = Composition(members, (), "one_of", (0.5, 0.5))
+    space = {
+        "risk.size": [0.5, 1.0],
+        "risk.exits.stop_loss.atr": [1.0, 3.0],
+        "fast": [float(fast) for fast in range(2, 12)],
+        "slow": [20.0, 40.0],
+        "dip_period": [2.0, 3.0],
+    }
+    search = plan_search(bars, composition, expand_grid(composition, {}, space), AccountRules(slippage_bps=2.0))
+    plan = WindowPlan(kind="rolling", train=Span(2, "y"), test=Span(1, "y"), step=Span(1, "y"), gap=Span(0, "b"))
+
+    def walked(executor: Executor, folder: Path) -> RunResult:
+        folder.mkdir()
+        choice = Choice("sharpe", 1)
+        done = run_walk_forward(search, plan.cut(bars), choice, "all", executor, lambda kind, record: None, folder)
+        return RunResult(done.summary, done.tables)
+
+    there, here = walked(hosts, tmp_path / "there"), walked(SerialExecutor(), tmp_path / "here")
+    assert there.fingerprints() == here.fingerprints()
+    assert len(here.candidates) == 4 * (10 * 2 + 2)

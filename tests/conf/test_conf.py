@@ -75,6 +75,22 @@ def test_a_searched_parameter_can_become_a_list_a_number_or_fixed() -> None:
     assert dict(fixed.space) == {"fast": 30}
 
 
+def test_an_option_is_searched_by_its_path_as_one_name_or_one_below_the_other() -> None:
+    size, stop = "{low: 0.1, high: 1, log: true}", "{low: 0.01, high: 0.2, log: true}"
+    one = ["search.space.risk.size=" + size, "search.space.risk.exits.stop_loss.percent=" + stop]
+    other = ["search.space={risk.size: " + size + ", risk: {exits: {stop_loss.percent: " + stop + "}}}"]
+    members = "ensemble.members.rsi_reversion.space.period={low: 2, high: 20, log: true}"
+    spaces = []
+    for given in (one, other):
+        settings = compose_settings(["+experiment=sweep", *given, members])
+        spaces.append(dict(settings.search.space))
+        assert settings.ensemble.members["rsi_reversion"].space["period"].log  # type: ignore[union-attr]
+    assert list(spaces[0]) == ["risk.size", "risk.exits.stop_loss.percent"]
+    assert spaces[0] == spaces[1]
+    with pytest.raises(ConfigError, match=r"search.space.risk.size: true and false are not allowed"):
+        compose_settings(["+experiment=sweep", "search.space.risk.size=true"])
+
+
 def test_expanding_is_anchored() -> None:
     for option in ("windows=expanding", "windows.kind=expanding", "windows=anchored"):
         assert compose_settings(["+experiment=walkforward", option]).windows.kind == "anchored"
@@ -211,6 +227,43 @@ WRONG = {
     "wrong stress": (
         ["+experiment=walkforward", "windows.require_stress=maybe"],
         "windows.require_stress: 'maybe' is not allowed; allowed: 'warn' or 'enforce'",
+    ),
+    "no option to search": (
+        ["+experiment=sweep", "search.space.risk.sise=[1]"],
+        "search.space.risk.sise: no option that can be searched is named 'risk.sise' (did you mean risk.size?)",
+    ),
+    "parameter among options": (
+        ["+experiment=sweep", "search.space.fast=[1]"],
+        "search.space.fast: no option that can",
+    ),
+    "option among parameters": (
+        ["+experiment=sweep", "strategy.space={risk.size: [1]}"],
+        "strategy.space.risk.size: no parameter of sma_cross is named 'risk.size'",
+    ),
+    "wrong range of an option": (
+        ["+experiment=sweep", "search.space={risk.size: many}"],
+        "search.space.risk.size: 'many' is not allowed; allowed: a number, a list of numbers",
+    ),
+    "grid without steps": (
+        ["+experiment=sweep", "search.space.risk.size={low: 0.1, high: 1}"],
+        "search.space.risk.size.step: which? a grid needs one",
+    ),
+    "two kinds of a stop": (
+        ["+experiment=sweep", "search.space.risk.exits.stop_loss={percent: [0.1], atr: [2]}"],
+        "stop_loss.atr: risk.exits.stop_loss.percent is searched, too",
+    ),
+    "one of one": (["+experiment=sweep", "ensemble=one_of"], "ensemble.kind: one_of, and no members"),
+    "weights of one": (
+        ["+experiment=sweep", "ensemble=one_of", "ensemble.members.rsi_reversion={}", "ensemble.weights.sma_cross=1"],
+        "ensemble.weights: of one_of the member that trades has all of it",
+    ),
+    "no member": (
+        ["+experiment=sweep", "ensemble=one_of", "ensemble.members.rsi_reversion={}", "strategy.space.member=[2]"],
+        "strategy.space.member: 2.0 is out of bounds; allowed: int from 0 to 1",
+    ),
+    "space of a member": (
+        ["+experiment=sweep", "ensemble=one_of", "ensemble.members.rsi_reversion={space: {perod: [2]}}"],
+        "ensemble.members.rsi_reversion.space: no parameter is named 'perod' (did you mean period?)",
     ),
     "no config dir": (["--config-dir", "nowhere", "+experiment=sweep"], "--config-dir: there is no directory"),
     "no config": (["--config-name", "nothing"], "--config-name: there is no configuration 'nothing'"),

@@ -25,7 +25,7 @@ def run(settings: Settings, console: Console) -> int:
     bars = load_data(settings)
     books = (book_settings(settings) if settings.experiment == "backtest" else {}) or {BOOK: settings}
     searches = {name: assemble_search(own, bars, searched=False) for name, own in books.items()}
-    with composed_containers({name: search.composition for name, search in searches.items()}) as container:
+    with composed_containers({name: search.kind(0).composition for name, search in searches.items()}) as container:
         held = container.snapshot()
     console.print(text_tree(held), highlight=False, markup=False, soft_wrap=True)
     log_record("CONTAINERS", held, logging.INFO)

@@ -89,7 +89,7 @@ def check_expected_results(target: Target) -> str:
     setup = holding.setup(holding.hub(), 0)
     cost = _check_costs("buy_and_hold", setup, run_segment(setup, *target.span))
     for name, segment in target.compiled().items():
-        target.searches[name].check(segment, target.setups[name].flat, f"book '{name}'")
+        target.searches[name].check(segment, target.setups[name], f"book '{name}'")
     return (
         f"{len(EXAMPLES)} worked examples on both engines to the bit; where prices stand still {target.name} loses its "
         f"costs of {paid:,.2f}, buy and hold {cost:,.2f}; ledgers add up"

@@ -146,3 +146,26 @@ def test_what_a_run_saw_through_the_one_that_it_began_with_counts(
     manifest.write_text(json.dumps({**values, "data": {**values["data"], "last_known_at": early}}))
     assert started(tmp_path, "between", *cut[:2], "windows.train=10y") == 2
     assert "saw bars up to 2018-12-31T21:00, and the test of window 0" in capsys.readouterr().err
+
+
+def test_sets_of_one_of_several_strategies_have_what_was_in_play(root: Path, capsys) -> None:
+    several = ["ensemble=one_of", "ensemble.members.rsi_reversion.space.period={low:2,high:8,step:2}"]
+    size = ["search.space.risk.size=[0.5,1]", "search.space.risk.halts.daily_loss=[0.05,0.5]"]
+    common = ["+experiment=sweep", *SPACE, *several, *COMMON, f"run_root={root}"]
+    assert main([*common, *size, "run_name=several"]) == 0
+    warm = [*common, f"search.warm_start={root / 'several'}", "search.warm_points=30", "search.trials=40"]
+    # The option that is not searched any more is left out: sets that differ in it only are one.
+    assert main([*warm, "search.space.risk.size={low:0.5,high:1}", "search=tpe", "run_name=warm-several"]) == 0
+    run = admf_ray.load_run(root / "warm-several")
+    points = plain_config((root / "warm-several" / "config.yaml").read_text(), root)["search"]["points"]
+    names = {0.0: {"fast", "slow"}, 1.0: {name for name in run.candidates.columns if name.startswith("rsi_")}}
+    assert len({tuple(one.items()) for one in points}) == len(points) == 30
+    assert {one["member"] for one in points} == set(names)
+    for one, row in zip(points, run.candidates.drop("candidate").iter_rows(named=True), strict=False):
+        assert set(one) == {"risk.size", "member"} | names[one["member"]]
+        assert one == {name: value for name, value in row.items() if value == value}
+    assert len(run.candidates) == 40
+    # A set says nothing of an option that its run did not search.
+    capsys.readouterr()
+    assert main([*warm, "search.space.risk.cap={low:0.5,high:1}", "search=tpe", "run_name=no"]) == 2
+    assert "allowed: a run with risk.cap, member, fast, slow" in capsys.readouterr().err

@@ -1,9 +1,10 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from admf_ray.core.parameters import Parameter, complete, satisfied
+from admf_ray.core.parameters import Parameter, check_names, complete, satisfied
 from admf_ray.core.registry import Registry
 from admf_ray.errors import ConfigError
 
@@ -42,6 +43,24 @@ def test_an_unknown_name_is_refused_with_what_was_probably_meant() -> None:
 def test_constraints(constraint: str, rows: list[bool]) -> None:
     columns = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([4.0, 2.0, 1.0])}
     assert satisfied(constraint, columns).tolist() == rows
+
+
+def test_a_constraint_says_nothing_of_what_is_not_in_play() -> None:
+    columns = {"a": np.array([1.0, math.nan, 3.0]), "b": np.array([2.0, 2.0, 2.0]), "risk.size": np.array([1.0] * 3)}
+    assert satisfied("a < b", columns).tolist() == [True, True, False]
+    assert satisfied("not a < b", columns).tolist() == [False, True, True]
+    assert satisfied("b < 2 * risk.size", columns).tolist() == [False] * 3
+
+
+@pytest.mark.parametrize("space", [[], {"low": 1}, {"low": 1, "high": 5, "stop": 1}, [0], {"low": 1, "high": 501}])
+def test_a_space_that_a_parameter_does_not_allow_is_refused(space: Any) -> None:
+    with pytest.raises(ConfigError, match="parameter 'period': space"):
+        Parameter("period", 20, 1, 500, space=space)
+
+
+def test_a_path_is_no_name_of_a_parameter_of_a_registered_part() -> None:
+    with pytest.raises(ConfigError, match="'mine': parameter 'risk.size': no name; allowed: letters, digits and _"):
+        check_names([Parameter("risk.size", 1, 0, 2)], "mine")
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ class TestWhatDoesNotFitTogether:
 
     @pytest.mark.parametrize(("members", "weights"), [((A, B), (0.5, 0.5)), ((A,), (0.5,)), ((), ())])
     def test_members_that_nothing_combines(self, members: tuple[Member, ...], weights: tuple[float, ...]) -> None:
-        known = "allowed: strongest, vote, weighted"
+        known = "allowed: one_of, strongest, vote, weighted"
         with pytest.raises(ConfigError, match=f"ensemble.kind: none, for {len(members)} members; {known}"):
             Composition(members, weights=weights)
 

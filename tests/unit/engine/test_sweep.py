@@ -52,6 +52,9 @@ COMPOSITIONS = {
     ),
     "levelled": Composition((Member("cross", CROSS, (("level", ("low", "medium")),)),), (Watch("level", LEVEL),)),
     "plain": Composition((Member("cross", CROSS),), (Watch("regime", TREND),)),
+    "one of": Composition(
+        (Member("cross", CROSS, sets=("down",)), Member("dip", DIP)), (Watch("regime", TREND),), "one_of", (0.5, 0.5)
+    ),
 }
 FIXED = {"slow": 40.0, "down_slow": 60.0, "regime_period": 20.0, "dip_period": 3.0, "level_states": 3.0}
 SEARCHED = {

@@ -75,6 +75,25 @@ def test_of_a_space_that_is_still_to_be_searched_the_corners_count(sp500: Bars) 
     assert found.bars == 2 * 199
 
 
+def test_of_one_of_several_the_longest_memory_counts(sp500: Bars) -> None:
+    members = (Member("cross", STRATEGIES["sma_cross"]), Member("dip", STRATEGIES["rsi_reversion"]))
+    one_of = Composition(members, ensemble="one_of", weights=(0.5, 0.5))
+    alone = [
+        longest_memory(searched(sp500, STRATEGIES["rsi_reversion"], {"period": [14.0]})).bars,
+        longest_memory(searched(sp500, CROSS, {"fast": [5.0], "slow": [20.0]})).bars,
+    ]
+    space = {"fast": [5.0], "slow": [20.0], "dip_period": [2.0, 14.0]}
+    for ranges in (space, {**space, "risk.exits.stop_loss.atr": [1.0, 3.0]}):
+        grid = searched(sp500, one_of, ranges)
+        assert longest_memory(grid) == longest_memory(adaptive(grid, **ranges))
+        assert longest_memory(grid).bars >= max(alone)
+    assert longest_memory(searched(sp500, one_of, space)).bars == max(alone)
+    slow = AccountRules(atr="atr(high,low,close,900)")
+    stopped = searched(sp500, one_of, {**space, "risk.exits.stop_loss.atr": [1.0, 3.0]}, slow)
+    assert longest_memory(stopped).bars > max(alone)
+    assert "atr" in longest_memory(stopped).arithmetic
+
+
 def test_too_many_corners_are_refused(sp500: Bars) -> None:
     members = tuple(Member(f"m{index}", STRATEGIES["sma_cross"]) for index in range(7))
     many = Composition(members, ensemble="weighted", weights=(0.1,) * 7)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,26 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from admf_ray import Bars
 from admf_ray._types import Fault
+from admf_ray.engine.composition import Composition, Member
+from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import Choice, DrawnRange, Failed, Studied, checked_place, plan_space, shown_place
+from admf_ray.optimize import (
+    Adaptive,
+    Choice,
+    DrawnRange,
+    Failed,
+    Studied,
+    checked_place,
+    draw_candidates,
+    plan_search,
+    plan_space,
+    shown_place,
+)
 from admf_ray.optimize.place import HIDDEN
 from admf_ray.optimize.storage import StudyStorage, open_database
+from admf_ray.optimize.study import run_study
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from tests.unit.optimize.postgresql import postgresql
@@ -194,3 +210,30 @@ def test_places(elsewhere: Path) -> None:
     assert [checked_place(one) for one in ("none", "journal", "sqlite://")] == [None, "journal", "sqlite://"]
     with pytest.raises(ConfigError, match=r"search.storage: 'studies.db' is no place; allowed: journal, null"):
         checked_place("studies.db")
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_trials_hold_what_was_in_play_only(kind: str, tmp_path: Path, sp500: Bars) -> None:
+    run = tmp_path / "run"
+    place = kind if kind == "journal" else f"sqlite:///{tmp_path / 'studies.db'}"
+    one_of = Composition(
+        (Member("cross", STRATEGIES["sma_cross"]), Member("dip", STRATEGIES["rsi_reversion"])), (), "one_of", (0.5, 0.5)
+    )
+    ranges = {"risk.size": DrawnRange(0.2, 1.0), "fast": DrawnRange(2, 9), "dip_period": DrawnRange(2, 30)}
+    space = plan_space(one_of, {}, ranges)
+    example = draw_candidates(space, "random", 1, seed=1)
+    search = plan_search(sp500.head(500), one_of, example, AccountRules())
+    adaptive = Adaptive("tpe", 20, 3, 5, ranges, points=[{"risk.size": 0.5, "member": 1, "dip_period": 7}])
+    found = run_study(0, replace(search, adaptive=adaptive).study_bundle([(0, 500)], SHARPE_ONLY))
+    StudyStorage(place, run, space, SHARPE_ONLY, {}).add(found, 0, {})
+    stored = optuna.load_study(study_name="run-w00", storage=opened(place, run)).trials
+    expected = []
+    for row in found.proposed.tolist():
+        size, member, fast, _, period = row[:5]
+        expected.append({"risk.size": size, "member": member})
+        expected[-1] |= {"dip_period": int(period)} if member else {"fast": int(fast)}
+    assert [trial.params for trial in stored] == expected
+    assert expected[0] == {"risk.size": 0.5, "member": 1.0, "dip_period": 7}
+    assert {one["member"] for one in expected} == {0.0, 1.0}
+    # Every set that was evaluated is found again as the candidate that it is.
+    assert {trial.user_attrs["candidate"] for trial in stored if trial.user_attrs} == set(range(20))

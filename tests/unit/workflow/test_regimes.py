@@ -117,7 +117,7 @@ def test_without_a_classifier_there_are_no_tables_and_without_windows_they_are_e
 class TestTrades:
     def test_a_trade_names_its_regime_and_all_of_its_only_strategy(self) -> None:
         search, _, segment = found(Composition((ABOVE,), (TREND,)), threshold=9.5)
-        trades = account_frames(search.bars, search.composition.member_names, [(0, segment)])["trades"]
+        trades = account_frames(search.bars, [(0, segment)])["trades"]
         assert rows(trades, "regime", "strategies", "strengths") == [(-1, "above", "1"), (1, "above", "1")]
 
     def test_a_trade_names_those_who_wanted_it_and_how_much(self) -> None:
@@ -125,14 +125,14 @@ class TestTrades:
         composition = Composition((low, high), (TREND,), "weighted", (0.75, 0.25))
         search, _, segment = found(composition, threshold=8.5, high_threshold=15.5)
         # Until bar 4, at 8, low alone is long; at 16 both are.
-        trades = account_frames(search.bars, composition.member_names, [(0, segment)])["trades"]
+        trades = account_frames(search.bars, [(0, segment)])["trades"]
         assert rows(trades, "regime", "strategies", "strengths") == [(-1, "low", "0.75"), (1, "low+high", "0.75+0.25")]
 
     def test_of_the_strongest_the_one_that_was_heard_is_named(self) -> None:
         low, high = Member("low", ABOVE.strategy), Member("high", ABOVE.strategy)
         composition = Composition((low, high), (TREND,), "strongest", (0.25, 0.75))
         search, _, segment = found(composition, threshold=8.5, high_threshold=15.5)
-        trades = account_frames(search.bars, composition.member_names, [(0, segment)])["trades"]
+        trades = account_frames(search.bars, [(0, segment)])["trades"]
         assert rows(trades, "strategies", "strengths") == [("low", "1"), ("high", "1")]
 
 

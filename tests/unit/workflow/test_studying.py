@@ -13,8 +13,19 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from admf_ray.cluster import SerialExecutor
+from admf_ray.engine.composition import Composition, Member
 from admf_ray.engine.spec import AccountRules
-from admf_ray.optimize import JOURNAL, Adaptive, Candidates, Choice, DrawnRange, Search, plan_search
+from admf_ray.optimize import (
+    JOURNAL,
+    Adaptive,
+    Candidates,
+    Choice,
+    DrawnRange,
+    Search,
+    draw_candidates,
+    plan_search,
+    plan_space,
+)
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow.searching import Searched, search_windows
@@ -93,6 +104,27 @@ def test_whole_studies_give_the_same(search: Search, tmp_path: Path) -> None:
     assert trials(found).equals(trials(expected))
     assert len(found.frames["timings"]) == 2
     assert len(expected.frames["timings"]) == 32
+
+
+def test_sets_with_parts_that_are_not_in_play_are_known_again(search: Search, tmp_path: Path) -> None:
+    members = Member("cross", CROSS), Member("dip", STRATEGIES["rsi_reversion"])
+    one_of = Composition(members, (), "one_of", (0.5, 0.5))
+    ranges = {"risk.size": [0.5, 1.0], "fast": DrawnRange(2, 20), "dip_period": DrawnRange(2, 30)}
+    example = draw_candidates(plan_space(one_of, {}, ranges), "random", 1, seed=1)
+    planned = plan_search(search.bars, one_of, example, AccountRules())
+    adaptive = Adaptive("tpe", 12, 3, 3, ranges, storage=JOURNAL)
+    spread = replace(planned, engine="event_driven", adaptive=adaptive)
+    expected, evaluated = searched(replace(spread, engine="compiled"), tmp_path / "whole")
+    assert evaluated == 24
+    with pytest.raises(Stop):
+        searched(spread, tmp_path / "stopped", 14)
+    lines = tmp_path / "stopped" / "phases" / "discovery" / "chunks" / "evaluated.jsonl"
+    known = len(lines.read_text().splitlines())
+    again, evaluated = searched(spread, tmp_path / "stopped")
+    assert 0 < evaluated == 24 - known
+    assert trials(again).equals(trials(expected))
+    assert stored(tmp_path / "stopped") == stored(tmp_path / "whole")
+    assert {one["member"] for _, own in stored(tmp_path / "whole") for one in own} == {0.0, 1.0}
 
 
 def test_studies_that_are_done_are_stored_by_whoever_goes_on(search: Search, tmp_path: Path) -> None:

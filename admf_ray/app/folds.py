@@ -1,6 +1,7 @@
 """The plan of a combinatorial purged cross-validation out of the settings."""
 
-from admf_ray.app.settings import CombinatorialWindows, Settings
+from admf_ray.app.data_settings import CombinatorialWindows
+from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.data import CombinatorialPlan, Span, Split
 from admf_ray.data.spans import TimeAxis
@@ -70,6 +71,6 @@ def _shortest_embargo(plan: CombinatorialPlan, bars: Bars) -> int:
 
 
 def split_spans(splits: tuple[Split, ...], bars: Bars) -> list[tuple[str, int, int]]:
-    """Give what `admf_ray.app.assemble.doubts` looks at: each train set, and all tests, which are all bars."""
+    """Give what `admf_ray.app.doubts.doubts` looks at: each train set, and all tests, which are all bars."""
     trained = [(f"train {split.index}", *piece) for split in splits for piece in split.train]
     return [*trained, ("all tests", 0, len(bars))]

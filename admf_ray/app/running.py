@@ -51,7 +51,7 @@ def run_phase(
         result is.
     bars : Bars
     warnings : sequence of str
-        What `admf_ray.app.assemble.doubts` found.
+        What `admf_ray.app.doubts.doubts` found.
     observer : callable or None
         Told of the progress.
     name : str

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from admf_ray.app.settings import CombinatorialWindows, Settings
+from admf_ray.app.data_settings import CombinatorialWindows
+from admf_ray.app.settings import Settings
 from admf_ray.data.spans import Stretch
 from admf_ray.errors import ConfigError
 from admf_ray.optimize import ADAPTIVE, EARLIEST, Search, check_blocks, check_plateau

@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, InstanceOf, field_serializer, field_validator, model_validator
+from pydantic import Field, InstanceOf, field_validator
 
 from admf_ray._types import HostLimits
 from admf_ray.app.account_settings import (
@@ -19,32 +19,21 @@ from admf_ray.app.account_settings import (
 from admf_ray.app.composition_settings import (
     ClassifierSettings,
     EnsembleSettings,
-    Range,
-    Searched,
     StrategySettings,
     WatchSettings,
 )
+from admf_ray.app.data_settings import CombinatorialWindows, DataSettings, HoldoutSettings, RollingWindows, SplitWindows
+from admf_ray.app.search_settings import SearchSettings
 from admf_ray.app.sections import Section, SpanSettings
-from admf_ray.core.bars import Adjustment
 from admf_ray.core.registry import unknown_name
-from admf_ray.data import DataRequest, Dataset, Sanity, Span, parse_date
+from admf_ray.data import Dataset
 from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
-from admf_ray.optimize import BEST, COMPOSITES, JOURNAL, OBJECTIVES, Choice, checked_place, shown_place
+from admf_ray.optimize import Choice
 from admf_ray.plugins import plugin_file
 from admf_ray.workflow.recovery import Recovery
 
-__all__ = [
-    "TRADING",
-    "ClusterSettings",
-    "CombinatorialWindows",
-    "DataSettings",
-    "Range",
-    "RollingWindows",
-    "Settings",
-    "SplitWindows",
-    "required_run",
-]
+__all__ = ["TRADING", "ClusterSettings", "Settings", "required_run"]
 
 TRADING = ("backtest", "sweep", "walkforward")
 """Experiments that trade: others look at data, at runs or at the platform."""
@@ -65,230 +54,6 @@ Category = Literal[
 ]
 _TAKEN = {".", "..", "latest", "cache", "ledger.jsonl"}
 """Names that something else has in a run root."""
-
-_SPAN_FIELDS = ("train", "test", "step", "gap")
-
-
-class SanitySettings(Section):
-    """``data.sanity``: see `admf_ray.data.request.Sanity`."""
-
-    mode: Literal["enforce", "warn", "off"] = "enforce"
-    profile: Literal["strict", "relaxed"] = "strict"
-    max_na_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    allow_sort: bool | None = None
-    allow_drop_duplicates: bool | None = None
-    allow_clip_prices: bool | None = None
-    forward_fill_bars: Annotated[int, Field(ge=0)] | None = None
-    hold_on_nan: bool | None = None
-    require_utc: bool | None = None
-
-
-class DataSettings(Section):
-    """``data``: see `admf_ray.data.request.DataRequest`."""
-
-    source: str = "sp500"
-    path: str | None = None
-    symbol: str | None = None
-    symbols: tuple[str, ...] | None = None
-    calendar: str | None = None
-    timezone: str | None = None
-    stamp: Literal["open", "close"] = "close"
-    timeframe: str | None = None
-    adjust: Adjustment = "none"
-    periods_per_year: Annotated[float, Field(gt=0)] | None = None
-    ohl_from_close: bool = False
-    min_history_bars: Annotated[int, Field(ge=0)] | None = None
-    columns: Mapping[str, str] = {}
-    delimiter: str | None = None
-    decimal: Literal[".", ","] | None = None
-    date_format: str | None = None
-    start: str | None = None
-    stop: str | None = None
-    sanity: SanitySettings = SanitySettings()
-    synthetic: Mapping[str, int | float | str] = {}
-
-    @property
-    def request(self) -> DataRequest:
-        """What is asked of the source."""
-        return DataRequest(
-            **{
-                **dict(self),
-                "sanity": Sanity(**dict(self.sanity)),
-                "synthetic": dict(self.synthetic),
-                "columns": dict(self.columns),
-            }
-        )
-
-    @field_validator("path")
-    @classmethod
-    def _absolute(cls, value: str | None) -> str | None:
-        return str(Path(value).expanduser().absolute()) if value else None
-
-
-class RollingWindows(Section):
-    """``windows`` of kind rolling or anchored: see `admf_ray.data.windows.WindowPlan`."""
-
-    kind: Literal["rolling", "anchored", "expanding"] = "rolling"
-    train: str = "4y"
-    test: str = "1y"
-    step: str | None = None
-    gap: str = "0b"
-    align: Literal["none", "month", "quarter", "year"] = "year"
-    allow_truncated_final: bool = False
-    require_stress: Literal["warn", "enforce"] | None = None
-
-    @field_validator(*_SPAN_FIELDS)
-    @classmethod
-    def _is_span(cls, value: str | None, info: Any) -> str | None:
-        return value if value is None else str(Span.parse(value, f"windows.{info.field_name}"))
-
-    @field_validator("kind")
-    @classmethod
-    def _resolve_alias(cls, value: str) -> str:
-        return "anchored" if value == "expanding" else value
-
-
-class SplitWindows(Section):
-    """``windows`` of kind split: the dates at which train, validation and test begin."""
-
-    kind: Literal["split"]
-    train: str | None = None
-    validation: str
-    test: str
-    gap: str = "0b"
-    require_stress: Literal["warn", "enforce"] | None = None
-
-    @field_validator("gap")
-    @classmethod
-    def _is_span(cls, value: str) -> str:
-        return str(Span.parse(value, "windows.gap"))
-
-
-class WarmedSettings(Section):
-    """``search.warmed``: what was read of ``search.warm_start`` when the run began."""
-
-    run: str
-    candidates: Annotated[int, Field(ge=0)]
-    trials: Annotated[int, Field(ge=0)]
-    seen: str
-
-
-class HoldoutSettings(Section):
-    """``holdout``: bars known after ``start`` are kept from everything that trades, until they are opened once."""
-
-    start: str | None = None
-    open: bool = False
-
-    @field_validator("start")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_date(value, "holdout.start")
-        return value
-
-
-class CombinatorialWindows(Section):
-    """``windows`` of kind cpcv: see `admf_ray.data.combinatorial.CombinatorialPlan`."""
-
-    kind: Literal["cpcv"]
-    groups: Annotated[int, Field(ge=2)] = 6
-    tests: Annotated[int, Field(ge=1)] = 2
-    gap: str = "0b"
-    embargo: str | None = None
-    require_stress: Literal["warn", "enforce"] | None = None
-
-    @field_validator("gap", "embargo")
-    @classmethod
-    def _is_span(cls, value: str | None, info: Any) -> str | None:
-        return value if value is None else str(Span.parse(value, f"windows.{info.field_name}"))
-
-
-def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the ranges below options by their paths, whether these are written as one name or one below the other."""
-    for name, value in values.items():
-        # A range has names of its own below it.
-        if isinstance(value, Mapping) and not value.keys() & Range.model_fields.keys():
-            yield from _flat(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
-
-
-class SearchSettings(Section):
-    """``search``: how candidates are made, and which may win."""
-
-    sampler: Literal["grid", "random", "qmc", "tpe", "nsga2", "genetic", "cmaes"] = "grid"
-    trials: Annotated[int, Field(ge=1)] = 500
-    batch: Annotated[int, Field(ge=1)] = 1
-    points: Sequence[Mapping[str, float]] = ()
-    space: Mapping[str, Searched] = {}
-    objective: str = "sharpe"
-    objectives: tuple[str, ...] = ()
-    min_trades: Annotated[int, Field(ge=1)] = 1
-    selection: Literal["best", "plateau", "worst_block", "top_n"] = "best"
-    blocks: Annotated[int, Field(ge=2)] = 4
-    top: Annotated[int, Field(ge=2, le=BEST)] = 5
-    pruning: Literal["none", "wilcoxon"] = "none"
-    constraints: Sequence[str] = ()
-    record: Literal["all", "objective"] = "all"
-    cache: Annotated[int, Field(ge=0)] = 2_000
-    warm_start: Path | None = None
-    warm_points: Annotated[int, Field(ge=1)] = 20
-    warmed: WarmedSettings | None = None
-
-    @field_validator("warm_start")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
-
-    storage: str | None = JOURNAL
-
-    @field_validator("sampler")
-    @classmethod
-    def _resolve_alias(cls, value: str) -> str:
-        return "nsga2" if value == "genetic" else value
-
-    @field_validator("space", mode="before")
-    @classmethod
-    def _by_path(cls, value: Any) -> Any:
-        return dict(_flat(value)) if isinstance(value, Mapping) else value
-
-    @field_validator("objective")
-    @classmethod
-    def _is_objective(cls, value: str) -> str:
-        if value.isidentifier() and value not in (*OBJECTIVES, *COMPOSITES):
-            raise ConfigError(f"search.objective: {unknown_name('objective', value, [*OBJECTIVES, *COMPOSITES])}")
-        # A formula is read once here, so that what is wrong with it is told before anything runs.
-        Choice(value, 1).formula  # noqa: B018
-        return value
-
-    @field_validator("storage")
-    @classmethod
-    def _is_place(cls, value: str | None) -> str | None:
-        return None if value is None else checked_place(value)
-
-    @field_serializer("storage")
-    def _without_password(self, value: str | None) -> str | None:
-        return None if value is None else shown_place(value)
-
-    @model_validator(mode="after")
-    def _go_together(self) -> Self:
-        """Refuse objectives that are none, and one that chooses among them without being declared as such."""
-        if not self.objectives:
-            return self
-        Choice(self.objective, 1, self.objectives).formulas  # noqa: B018
-        if len(set(self.objectives)) < max(2, len(self.objectives)):
-            shown = ", ".join(self.objectives)
-            raise ConfigError(f"search.objectives: [{shown}]; allowed: two or more different ones, or []")
-        if self.objective in OBJECTIVES and self.objective not in self.objectives:
-            raise ConfigError(
-                f"search.objective: {self.objective} chooses among the fronts and is none of search.objectives; "
-                f"allowed: {', '.join(self.objectives)}, or a formula"
-            )
-        if self.sampler == "cmaes":
-            raise ConfigError(
-                "search.objectives: cmaes learns from one number; allowed with: grid, random, qmc, tpe, nsga2, or []"
-            )
-        return self
 
 
 class MemorySettings(Section):

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from admf_ray.app.assemble import search_space
+from admf_ray.app.candidates import search_space
 from admf_ray.app.compose import compose, composed_params
 from admf_ray.app.configuration import plain_config
-from admf_ray.app.settings import Settings, WarmedSettings
+from admf_ray.app.search_settings import WarmedSettings
+from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window, parse_date
 from admf_ray.engine.account_options import is_option

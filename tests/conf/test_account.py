@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from admf_ray.app.assemble import check_account, doubts
+from admf_ray.app.assemble import check_account
 from admf_ray.app.configuration import compose_settings
+from admf_ray.app.doubts import doubts
 from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings
 from admf_ray.core.records import Level, LimitKind

@@ -3,8 +3,9 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, doubts, single_span
+from admf_ray.app.assemble import assemble_search, single_span
 from admf_ray.app.compose import book_settings
+from admf_ray.app.doubts import doubts
 from admf_ray.app.holdout import refuse_open
 from admf_ray.app.running import run_phase, show
 from admf_ray.app.settings import Settings

@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, check_capacity, doubts, left_out, single_span
+from admf_ray.app.assemble import assemble_search, check_capacity, single_span
+from admf_ray.app.doubts import doubts, left_out
 from admf_ray.app.running import chunk_cache, run_search, show
 from admf_ray.app.selecting import check_selection
 from admf_ray.app.settings import Settings

@@ -6,12 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from admf_ray._types import Observer
-from admf_ray.app.assemble import assemble_search, check_capacity, cut_windows, doubts, left_out, window_spans
+from admf_ray.app.assemble import assemble_search, check_capacity, cut_windows, window_spans
 from admf_ray.app.configuration import differing_options, plain_config
+from admf_ray.app.data_settings import CombinatorialWindows
+from admf_ray.app.doubts import doubts, left_out
 from admf_ray.app.folds import combinatorial_plan, split_spans
 from admf_ray.app.running import chunk_cache, run_search, show
 from admf_ray.app.selecting import check_selection
-from admf_ray.app.settings import CombinatorialWindows, Settings
+from admf_ray.app.settings import Settings
 from admf_ray.app.warm import warmed, warmth
 from admf_ray.core.bars import Bars
 from admf_ray.data import Window

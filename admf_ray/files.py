@@ -1,21 +1,29 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and directories that go with their owner."""
 
+import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["cut_torn_line", "sync", "write_text", "write_whole"]
+__all__ = ["OwnedFolder", "cut_torn_line", "sync", "write_text", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file under a temporary name, sync it, and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        write(stream)
-        sync(stream)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as stream:
+            write(stream)
+            sync(stream)
+        partial.replace(path)
+    except BaseException:
+        # Where the disk is full, this makes room to say so.
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def sync(stream: IO[bytes]) -> None:
@@ -35,3 +43,47 @@ def cut_torn_line(path: Path) -> None:
         content = path.read_bytes()
         with path.open("r+b") as file:
             file.truncate(content.rfind(b"\n") + 1)
+
+
+class OwnedFolder:
+    """A temporary directory of this process.
+
+    It is locked for as long as its owner lives, so that the next one that is made can tell those whose owner was
+    killed, and removes them.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the names of all directories that are for the same.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            if (lock := _locked(left)) is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(lock)
+        # It gets a name that others look at once it is locked.
+        unlocked = Path(tempfile.mkdtemp(prefix=f".{prefix}"))
+        self._lock = _locked(unlocked)
+        self.path = unlocked.rename(unlocked.with_name(unlocked.name[1:]))
+
+    def remove(self) -> None:
+        """Remove the directory with all that is in it; once more does nothing."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a directory; None where somebody else has it, or it is another user's."""
+    try:
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file

@@ -1,6 +1,7 @@
 """The entry point: ``python -m admf_ray.launch +experiment=walkforward [group=option] [key=value]``."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from admf_ray.logs import json_log
 __all__ = ["main"]
 
 _WIDTH = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AdmfError as error:
         print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:
         print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         return 130

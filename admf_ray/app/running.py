@@ -1,8 +1,7 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
-import shutil
+import os
 import signal
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from admf_ray.app.holdout import opened_span
 from admf_ray.app.settings import Settings
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
+from admf_ray.files import OwnedFolder
 from admf_ray.logs import LOGGER, file_log, log_record
 from admf_ray.report import ProgressView, print_data, print_findings, print_holdout, run_page
 from admf_ray.workflow import PhaseResult, RunDirectory, RunResult
@@ -31,6 +31,8 @@ from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.performance import performance
 
 __all__ = ["chunk_cache", "open_run", "run_phase", "run_search", "show"]
+
+_AGAIN_SECONDS = 1.0
 
 
 def run_phase(
@@ -94,6 +96,9 @@ def run_phase(
         result = run.finish(bars, found)
         if settings.report.page:
             run.write_text("report.html", run_page(performance(result)))
+        found.forget()
+        # Last of all: a run that has a summary is finished.
+        run.write_json("summary.json", result.summary)
         log_record("RUN", {"directory": str(run.path), "summary": result.summary})
         return result
 
@@ -116,15 +121,16 @@ def _run_without_directory(
     phase: Callable[[Observer, Path], PhaseResult],
     effort: Effort,
 ) -> RunResult:
-    folder = Path(tempfile.mkdtemp(prefix="admf_ray-"))
+    folder = OwnedFolder("admf_ray-run-")
     try:
-        found = phase(_telling(observer), folder / "phases" / name)
+        found = phase(_telling(observer), folder.path / "phases" / name)
         found.summary["tried"] = tried_alone(found.summary["tried"], effort.warm)
         _complete(settings, found, bars, warnings)
+        found.forget()
     except BaseException:
-        shutil.rmtree(folder)
+        folder.remove()
         raise
-    weakref.finalize(found.tables, shutil.rmtree, folder)
+    weakref.finalize(found.tables, folder.remove)
     return RunResult(found.summary, found.tables)
 
 
@@ -166,7 +172,7 @@ def open_run(settings: Settings, run: RunDirectory | None = None) -> Iterator[Ru
             yield run
         except BaseException as error:
             LOGGER.error("%s: %s", type(error).__name__, first_line(error))
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt | OSError):
                 error.add_note(f"go on with: python -m admf_ray.launch +experiment=resume run={run.path}")
             raise
 
@@ -216,19 +222,31 @@ def run_search(
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Have SIGTERM stop the block as an interrupt does; to be entered after Ray, which takes the signal for itself."""
+    """Have SIGTERM stop the block as Ctrl-C does; to be entered after Ray, which takes the signal for itself.
+
+    What is raised while a library clears errors (types of arguments that a kernel is called with, finalizers) is lost:
+    it is raised again every second until the block has been left.
+    """
+    again: list[threading.Timer] = []
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (what a handler of signals is given)
+        timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+        again.append(timer)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for timer in again:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _data(bars: Bars) -> dict[str, Any]:

@@ -1,13 +1,10 @@
 """The hosts of a cluster: started, handed work, ended, replaced where they are gone, added where CPUs join."""
 
-import shutil
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -15,6 +12,7 @@ import ray
 from admf_ray.cluster.host import Host, last_words
 from admf_ray.cluster.work import Task
 from admf_ray.errors import CapacityError, ConfigError
+from admf_ray.files import OwnedFolder
 
 __all__ = ["Flight", "HostPool", "Lane", "Shared"]
 
@@ -164,7 +162,7 @@ class HostPool:
         if not 1 <= wanted <= cpus:
             where = "the cluster has" if not exclude_head else "without its head (cluster.exclude_head) the cluster has"
             raise ConfigError(f"cluster.workers: {wanted} hosts need as many CPUs, {where} {cpus}")
-        self._words = Path(tempfile.mkdtemp(prefix="admf_ray-hosts-"))
+        self._words = OwnedFolder("admf_ray-hosts-")
         try:
             self._start_all(wanted)
         except BaseException:
@@ -205,7 +203,7 @@ class HostPool:
             options["label_selector"] = {_NODE: f"!{heads[0]}"}
         name = f"host-{next(self._numbers)}"
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": _HOST_ENVIRONMENT})(Host)
-        lane = Lane(name, actor.options(**options).remote(name, self._words, self._hard))
+        lane = Lane(name, actor.options(**options).remote(name, self._words.path, self._hard))
         lane.ask(Flight(lane.host.name.remote(), float("inf")))
         self.lanes.append(lane)
 
@@ -273,17 +271,17 @@ class HostPool:
 
     def last_words(self, lane: Lane) -> str:
         """Give what a host wrote as it ended; see `admf_ray.cluster.host.Host`."""
-        return last_words(self._words, lane.name)
+        return last_words(self._words.path, lane.name)
 
     def end(self, lane: Lane) -> None:
         """End a host, dead or alive; `tend` starts another one."""
         self.lanes.remove(lane)
         self._looked = float("-inf")
         ray.kill(lane.host)
-        (self._words / lane.name).unlink(missing_ok=True)
+        (self._words.path / lane.name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """End all hosts."""
         for lane in list(self.lanes):
             self.end(lane)
-        shutil.rmtree(self._words, ignore_errors=True)
+        self._words.remove()

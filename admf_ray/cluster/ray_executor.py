@@ -28,6 +28,7 @@ from admf_ray.cluster.pool import Flight, HostPool, Lane, Shared
 __all__ = ["RayExecutor"]
 
 _IN_FLIGHT = 2
+_LONG_SECONDS = 1.0
 _CONNECT_SECONDS = 5.0
 _WAIT_SECONDS = 1.0
 _SHARE_OF_STORE = 0.8
@@ -55,7 +56,8 @@ class RayExecutor:
     """Computes chunks on one Ray actor per CPU; see `admf_ray._types.Executor`.
 
     The driver owns the shared bundles and hands out at most two chunks a host at a time, so that none waits for the
-    next and slow hosts are given less. What happens to hosts and nodes changes no result: chunks that are lost are
+    next and slow hosts are given less; where chunks are long one, so that none waits behind another when others have
+    nothing left to do. What happens to hosts and nodes changes no result: chunks that are lost are
     done again, elsewhere; see `admf_ray.cluster.faults.Retries`.
 
     Parameters
@@ -167,23 +169,27 @@ class RayExecutor:
         """
         assert isinstance(shared, Shared)
         work = Work(chunks, split, self._retries, tell)
+        in_flight = _IN_FLIGHT
         try:
             while True:
                 self._hosts.tend()
-                is_drawn = self._hand_out(work, function, shared)
+                is_drawn = self._hand_out(work, function, shared, in_flight)
                 if is_drawn and not any(lane.tasks for lane in self._hosts.lanes):
                     return
                 found = [self._answer(lane, work, shared) for lane in self._hosts.wait(_WAIT_SECONDS)]
                 # Before anything is given: while the driver is elsewhere, hosts answer and nobody looks.
                 found += [self._overdue(lane, work) for lane in list(self._hosts.lanes) if lane.is_overdue]
-                yield from (done for done in found if done is not None)
+                for done in found:
+                    if done is not None:
+                        in_flight = 1 if done.seconds > _LONG_SECONDS else _IN_FLIGHT
+                        yield done
         finally:
             for lane in self._hosts.lanes:
                 lane.disown()
 
-    def _hand_out(self, work: Work, function: str, shared: Shared) -> bool:
+    def _hand_out(self, work: Work, function: str, shared: Shared, in_flight: int) -> bool:
         """Hand out what there is to do; say whether all of it is in flight or done."""
-        while free := [lane for lane in self._working() if len(lane.tasks) < _IN_FLIGHT]:
+        while free := [lane for lane in self._working() if len(lane.tasks) < in_flight]:
             task = work.following()
             if task is None:
                 return True

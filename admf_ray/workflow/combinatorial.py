@@ -95,7 +95,6 @@ def run_combinatorial(
         if outcome.chosen is not None and outcome.test is not None
     ]
     trials = trials_table(folder / "trials.parquet", found.trials(0), choice)
-    found.forget()
     fronts, sizes = front_frames(found.leaders, choice)
     frames = {
         "windows": _folds_frame(search, choice, folds, outcomes),
@@ -142,7 +141,7 @@ def run_combinatorial(
         if outcome.chosen is not None
     ]
     tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates), "trials": trials})
-    return PhaseResult(PHASE, tables, summary, variants)
+    return PhaseResult(PHASE, tables, summary, variants, found.forget)
 
 
 def _paths(search: Search, folds: Sequence[Fold], outcomes: Sequence[WindowOutcome]) -> list[Stitched]:

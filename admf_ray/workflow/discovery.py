@@ -121,7 +121,6 @@ def run_walk_forward(
     ]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
     trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)), choice)
-    found.forget()
     fronts, sizes = front_frames(leaders, choice)
     frames = {
         "windows": windows_frame(search, choice, outcomes),
@@ -167,7 +166,7 @@ def run_walk_forward(
         for outcome in outcomes
         if outcome.chosen is not None
     ]
-    return PhaseResult(PHASE, tables, summary, variants)
+    return PhaseResult(PHASE, tables, summary, variants, found.forget)
 
 
 def run_sweep(
@@ -213,12 +212,11 @@ def run_sweep(
         if search.is_optimistic:
             summary["next_open"] = search.at_next_open().segment(found.hub, winner, *span, span).metrics
     trials = trials_table(folder / "trials.parquet", found.trials(0), choice)
-    found.forget()
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
     fronts, sizes = front_frames(found.leaders, choice)
     summary |= sizes
     tables = Tables({**fronts, **found.frames}, stored)
-    return PhaseResult(PHASE, tables, summary, variants)
+    return PhaseResult(PHASE, tables, summary, variants, found.forget)
 
 
 def front_frames(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:

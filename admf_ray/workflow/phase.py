@@ -1,5 +1,6 @@
 """What a phase gives: tables, a summary, and variants that run by themselves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,9 +51,12 @@ class PhaseResult:
     summary : dict
         Plain values.
     variants : list of Variant
+    forget : callable
+        Removes what was kept to go on with the phase; to be called once all else is written.
     """
 
     name: str
     tables: Tables
     summary: dict[str, Any]
     variants: list[Variant] = field(default_factory=list)
+    forget: Callable[[], None] = lambda: None

@@ -80,7 +80,10 @@ class RunResult:
         return best.join(chosen, on="candidate", maintain_order="left")
 
     def computing(self) -> tuple[float, float] | None:
-        """Give the seconds that chunks took, and nanoseconds per bar and set; None where nothing was swept."""
+        """Give the seconds that chunks took, and nanoseconds per bar and set.
+
+        None where nothing was swept, as where an earlier attempt had done all of it.
+        """
         if not self.summary.get("bars_swept"):
             return None
         seconds = float(self.timings["seconds"].sum())

@@ -1,8 +1,9 @@
 """The run directory: every file is there whole or not at all."""
 
+import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -69,35 +70,54 @@ class RunDirectory:
         ConfigError
             Where the name is taken, the root cannot be written, or another process works on the run.
         """
-        if self._is_resumed:
-            self._lock.acquire()
-            cut_torn_line(self.path / "progress.jsonl")
-        else:
+        if not self._is_resumed:
             self._make_directory()
             self._lock = RunLock(self.path / "lock")
-            self._lock.acquire()
+        self._lock.acquire()
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _open(self) -> None:
+        if self._is_resumed:
+            cut_torn_line(self.path / "progress.jsonl")
+        else:
             self.write_text("config.yaml", self._config_text)
         self._write_status("running")
         self._progress = (self.path / "progress.jsonl").open("a", encoding="utf-8")
-        link = self.path.parent / f".latest.{os.getpid()}"
+        # In this directory, so that what a driver leaves that ends here is in nobody's way.
+        link = self.path / ".latest"
         link.unlink(missing_ok=True)
         link.symlink_to(self.path.name)
         link.replace(self.path.parent / "latest")
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the progress file and write the final status."""
-        if self._progress:
-            self._progress.close()
-        if error is None:
-            self._write_status("completed")
-        elif isinstance(error, KeyboardInterrupt):
-            self._write_status("interrupted")
-        else:
-            self._write_status("failed", f"{type(error).__name__}: {error}")
-        self._lock.release()
+        """Close the progress file and write the final status, as far as there is room for it."""
+        state, said = "completed", None
+        if isinstance(error, KeyboardInterrupt):
+            state = "interrupted"
+        elif error is not None:
+            state, said = "failed", f"{type(error).__name__}: {error}"
+        try:
+            self._close(state, said)
+        except OSError:
+            # What stopped the run may keep that from being written down, too: a full disk.
+            if error is None:
+                raise
+        finally:
+            self._lock.release()
+
+    def _close(self, state: str, error: str | None = None) -> None:
+        try:
+            if self._progress:
+                self._progress.close()
+        finally:
+            self._write_status(state, error)
 
     def _make_directory(self) -> None:
         latest = self.path.parent / "latest"
@@ -110,6 +130,8 @@ class RunDirectory:
             try:
                 self.path.mkdir(parents=True)
             except FileExistsError:
+                if self._is_named and self._is_abandoned():
+                    return
                 if self._is_named:
                     message = f"run_name: '{self.path}' exists; allowed: a name that is free, or none for a new one"
                     raise ConfigError(message) from None
@@ -124,6 +146,12 @@ class RunDirectory:
     def begun(self) -> str:
         """When the run was begun, which going on with it does not change; no other run has both this and its name."""
         return self._begun.isoformat()
+
+    def _is_abandoned(self) -> bool:
+        """Say whether the directory was made by a driver that ended before it had written what the run is made from."""
+        status = self.path / "status.json"
+        begun = [name for name in ("manifest.json", "summary.json") if (self.path / name).exists()]
+        return not begun and (not status.exists() or json.loads(status.read_text())["state"] == "running")
 
     def observing(self, other: Observer | None) -> Observer:
         """Give an observer that appends to ``progress.jsonl`` and tells another one.
@@ -156,19 +184,18 @@ class RunDirectory:
             self.write_json("manifest.json", describe_run(bars, self._config, {}))
 
     def finish(self, bars: Bars, phase: PhaseResult) -> RunResult:
-        """Write the tables that are in memory, manifest and, last of all, the summary."""
+        """Write the tables that are in memory and the manifest."""
         folder = self.phase_folder(phase.name)
         for name, table in phase.tables.frames.items():
-            write_whole(folder / f"{name}.parquet", table.write_parquet)
+            _write(folder / f"{name}.parquet", table.write_parquet)
         if "fills" in phase.tables:
             stamped = phase.tables["fills"].with_columns(
                 pl.from_epoch("timestamp", time_unit="ns").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
             )
-            write_whole(folder / "fills.csv", stamped.write_csv)
+            _write(folder / "fills.csv", stamped.write_csv)
         result = RunResult(phase.summary, phase.tables, self.path)
         self.write_json("data_report.json", data_report(bars).plain())
         self.write_json("manifest.json", describe_run(bars, self._config, result.fingerprints()))
-        self.write_json("summary.json", phase.summary)
         return result
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
@@ -190,3 +217,10 @@ class RunDirectory:
 def _begun(run: Path) -> datetime:
     """Give when a run was begun."""
     return datetime.fromisoformat(read_json(run / "status.json")["begun"])
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a table; it is made in memory, as polars hides what kept a file from being written."""
+    made = io.BytesIO()
+    write(made)
+    write_whole(path, lambda stream: stream.write(made.getbuffer()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from admf_ray._types import ChunkDone, Executor, Observer
-from admf_ray.data.spans import Stretch, pieces_of
+from admf_ray.data.spans import Stretch, bars_in, pieces_of
 from admf_ray.optimize import (
     EVALUATE,
     Candidates,
@@ -128,7 +128,8 @@ class Studying:
         shared = self._executor.share(self._bundle)
         is_slow = self._search.engine == "event_driven"
         apart = [window for window in waiting if is_slow or window in known]
-        whole = [window for window in waiting if window not in apart]
+        # The longest first, so that none of them is left to one host at the end.
+        whole = sorted(set(waiting).difference(apart), key=lambda window: (-bars_in(self._spans[window]), window))
         for done in self._executor.each(_RUN_STUDY, whole, shared, _as_it_is, self._tell):
             if done.failure is None:
                 self._take_whole(done)

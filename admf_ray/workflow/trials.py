@@ -258,7 +258,7 @@ class TrialFiles:
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
-        shutil.rmtree(self.folder)
+        _remove(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,16 @@ class StudyFiles:
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a directory, all of it at once for whoever looks at it afterwards, should the driver end meanwhile."""
+    leaving = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(leaving, ignore_errors=True)
+    if folder.exists():
+        folder.replace(leaving)
+        shutil.rmtree(leaving)
 
 
 def _plain_failure(failed: Failed) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tests.benchmarks import (  # noqa: F401  (they register their rows)
     loading,
     platforms,
     scaling,
+    searching,
 )
 from tests.benchmarks.harness import run_rows
 

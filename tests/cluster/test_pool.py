@@ -1,6 +1,7 @@
 """Candidates that do harm and hosts that die: each costs itself and changes nothing else."""
 
 import contextlib
+import io
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -12,12 +13,14 @@ import polars as pl
 import psutil
 import pytest
 import ray
+from rich.console import Console
 
 import admf_ray
 from admf_ray.cluster.pool import Shared
 from admf_ray.cluster.ray_executor import RayExecutor
 from admf_ray.errors import CapacityError, ChunkError, ConfigError, DataError
 from admf_ray.launch import main
+from admf_ray.report import ProgressView
 from admf_ray.workflow import RunResult
 from tests.cluster.poison import LAGS, by_lag, is_poison, written
 from tests.series import daily_bars
@@ -58,9 +61,16 @@ def without(bars, plugin) -> RunResult:
 
 
 @pytest.fixture(scope="module")
-def poisoned(bars, plugin, without, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
-    """All poisons among the others, on two hosts."""
-    return walked(bars, plugin, list(range(1, 13)), cluster=ON_HOSTS, run_root=str(tmp_path_factory.mktemp("runs")))
+def screen() -> io.StringIO:
+    """What a terminal shows of the run with the poison."""
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def poisoned(bars, plugin, without, screen: io.StringIO, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """All six poisons among the others, on two hosts."""
+    root, view = str(tmp_path_factory.mktemp("runs")), ProgressView(Console(file=screen, width=200))
+    return walked(bars, plugin, list(range(1, 13)), cluster=ON_HOSTS, run_root=root, observer=view)
 
 
 def test_all_other_trials_are_those_of_a_run_without_the_poison(poisoned: RunResult, without: RunResult) -> None:
@@ -89,7 +99,9 @@ def test_a_candidate_that_failed_has_no_metrics_in_any_window(poisoned: RunResul
         ("loop", "TimeoutError", "took more than 3 s (cluster.chunk_timeout)", "in forever"),
     ],
 )
-def test_it_is_listed_with_its_cause(poisoned: RunResult, poison: str, error: str, message: str, where: str) -> None:
+def test_it_is_listed_and_shown_with_its_cause(
+    poisoned: RunResult, screen: io.StringIO, poison: str, error: str, message: str, where: str
+) -> None:
     assert poisoned.directory is not None
     stored = pl.read_parquet(poisoned.directory / "phases/discovery/failures.parquet")
     assert stored.columns == ["candidate", "window", "error", "message", "traceback", "host", "attempts"]
@@ -101,6 +113,8 @@ def test_it_is_listed_with_its_cause(poisoned: RunResult, poison: str, error: st
     assert found["host"].startswith("host-")
     # All 12 fail once, their halves once each, down to what is alone, which has one attempt more if it ends hosts.
     assert 1 + 2 <= found["attempts"] <= 1 + 4 + 1
+    shown = f"failed: candidate {found['candidate']} (lag={LAGS[poison]}): {error}: "
+    assert [message in line for line in screen.getvalue().splitlines() if line.startswith(shown)] == [True]
 
 
 def test_it_is_told_while_it_runs_and_counted_at_the_end(poisoned: RunResult) -> None:
@@ -171,7 +185,10 @@ class Killer:
             return
         if hosts := hosts_of(psutil.Process()):
             self.left -= 1
-            self._random.choice(np.array(hosts, dtype=object)).kill()
+            struck = self._random.choice(np.array(hosts, dtype=object))
+            struck.kill()
+            # Nobody is killed twice.
+            psutil.wait_procs([struck])
 
 
 def killed(bars: Any, plugin: str, lags: list[int], kills: int, every: int) -> None:

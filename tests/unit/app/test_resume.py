@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 import admf_ray
+from admf_ray.app.running import stopped_by_signals
 from admf_ray.launch import main
 from admf_ray.workflow.lock import RunLock
 
@@ -61,6 +62,8 @@ def test_a_driver_that_was_killed_is_gone_on_with(
         assert f"run: process {process.pid} works on" in capsys.readouterr().err
         process.kill()
         process.wait()
+    # Chunks that were being removed.
+    (tmp_path / "stopped" / "phases" / "discovery" / ".chunks.partial" / "best").mkdir(parents=True)
     # A line that was being written, and a file that was not renamed yet.
     with (tmp_path / "stopped" / "progress.jsonl").open("a") as progress:
         progress.write('{"kind": "CHU')
@@ -70,6 +73,7 @@ def test_a_driver_that_was_killed_is_gone_on_with(
     assert resume(tmp_path) == 0
     assert " sets were there" in capsys.readouterr().out
     assert admf_ray.load_run(tmp_path / "stopped").fingerprints() == whole
+    assert list((tmp_path / "stopped").rglob(".*")) == []
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "stopped" / "progress.jsonl").read_text().splitlines()]
     assert kinds.count("PHASE") == 2
     assert "KEPT" in kinds
@@ -92,6 +96,17 @@ def test_a_signal_stops_and_says_how_to_go_on(tmp_path: Path, whole: dict[str, s
     assert resume(tmp_path) == 0
     assert admf_ray.load_run(run).fingerprints() == whole
     assert json.loads((run / "status.json").read_text())["state"] == "completed"
+
+
+def test_an_interrupt_that_is_swallowed_comes_again() -> None:
+    said = []
+    with suppress(KeyboardInterrupt), stopped_by_signals():
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        said.append("swallowed")
+        time.sleep(60)
+        said.append("lost")
+    assert said == ["swallowed"]
 
 
 @pytest.fixture
@@ -149,7 +164,9 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(tmp_path: Path) -> Non
     command = [sys.executable, "-c", code, *sweep, "run_name=stopped"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert "File too large" in done.stderr
+    error, how = done.stderr.splitlines()[-2:]
+    assert "File too large" in error
+    assert how == f"go on with: python -m admf_ray.launch +experiment=resume run={tmp_path / 'stopped'}"
     assert resume(tmp_path) == 0
     assert (
         admf_ray.load_run(tmp_path / "stopped").fingerprints() == admf_ray.load_run(tmp_path / "whole").fingerprints()

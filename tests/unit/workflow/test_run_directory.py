@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -147,6 +148,21 @@ def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), run:
         raise KeyboardInterrupt
     assert json.loads((run.path / "status.json").read_text())["state"] == "interrupted"
+
+
+def test_a_name_is_free_again_where_its_driver_was_killed_before_it_had_begun(tmp_path: Path) -> None:
+    # As the directory is when the driver is killed: it says that it runs, and nobody does.
+    killed = directory(tmp_path, "stopped")
+    with killed:
+        left = (killed.path / "status.json").read_text()
+    (killed.path / "status.json").write_text(left)
+    with directory(tmp_path, "stopped") as run:
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} works on"), directory(tmp_path, "stopped"):
+            pass
+        run.write_json("manifest.json", {})
+    assert run.path == killed.path
+    with pytest.raises(ConfigError, match="run_name: .* exists"), directory(tmp_path, "stopped"):
+        pass
 
 
 def test_runs_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:

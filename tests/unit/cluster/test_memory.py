@@ -111,6 +111,7 @@ def kept(chunk: int, bundle: dict[str, Any]) -> int:
     return chunk
 
 
+@pytest.mark.usefixtures("settled")
 def test_in_this_process_the_same_is_measured_and_told_and_nothing_is_ended() -> None:
     told = []
     with SerialExecutor(limits=HostLimits(soft=1.0, hard=2.0)) as executor:

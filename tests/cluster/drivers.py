@@ -173,8 +173,8 @@ class Course:
 
 
 def _outliving(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """Give those that have not ended after a minute."""
-    ends = time.monotonic() + 60
+    """Give those that have not ended after three minutes: an agent that Ray was just starting looks about it rarely."""
+    ends = time.monotonic() + 180
     while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < ends:
         time.sleep(0.1)
     return alive

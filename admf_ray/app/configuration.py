@@ -174,18 +174,20 @@ def _primary(
     with TemporaryDirectory() as scratch:
         is_finished = given.get("experiment") != "resume"
         run = Path(str(given["run"])).expanduser().absolute()
-        (Path(scratch) / "config.yaml").write_text(_continued(run, is_finished))
+        # Where it ran it goes on, unless another cluster is chosen.
+        anew = {group: option for group, option in _ANEW.items() if group != "cluster" or "cluster" in given}
+        (Path(scratch) / "config.yaml").write_text(_continued(run, is_finished, anew))
         yield "config", Path(scratch), *places
 
 
-def _continued(run: Path, is_finished: bool) -> str:
+def _continued(run: Path, is_finished: bool, anew: Mapping[str, str]) -> str:
     """Give the configuration of a run to go on with; what says nothing about the result is chosen anew."""
     needed = "summary.json" if is_finished else "manifest.json"
     if not (run / needed).is_file():
         what = "no finished run" if is_finished else "no run that was begun"
         raise ConfigError(f"run: '{run}' holds {what} (there is no {needed} in it)")
     values = plain_config(read_text(run / "config.yaml"), run)
-    for name in _ANEW:
+    for name in anew:
         values.pop(name, None)
     manifest = read_json(run / "manifest.json")
     if values["data"]["path"] is not None and values["data"]["symbol"] is None and values["data"]["symbols"] is None:
@@ -225,7 +227,10 @@ def _wording(error: Exception) -> str:
         path = match[1].split(".")
         # The first name that is no option is the one to mend.
         depth = next((n for n, name in enumerate(path) if name not in allowed_options(path[:n])), len(path) - 1)
-        wrong = unknown_name("option", path[depth], allowed_options(path[:depth]))
+        known = allowed_options(path[:depth])
+        wrong = unknown_name("option", path[depth], known)
+        if path[depth] in known:
+            wrong = f"it does not go with the kind of {path[0]} that is chosen; allowed: those of conf/{path[0]}"
         return f"{'.'.join(path[: depth + 1])}: {wrong}"
     if "viable alternative" in text.lower() or "LexerNoViable" in text:
         return f"an option cannot be read ({' '.join(text.split())}); allowed: option=value, quoted where it has spaces"

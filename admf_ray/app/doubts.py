@@ -92,7 +92,7 @@ def _idle_options(settings: Settings) -> list[str]:
             ("search.top", search.top != 5 and search.selection != "top_n", "without search.selection=top_n"),
             (
                 "search.storage",
-                settings.search.sampler not in ADAPTIVE and settings.search.storage not in (JOURNAL, None),
+                search.sampler not in ADAPTIVE and search.storage not in (JOURNAL, None),
                 f"without search={'|'.join(ADAPTIVE)}",
             ),
             (
@@ -106,6 +106,15 @@ def _idle_options(settings: Settings) -> list[str]:
     if search.pruning != "none" and search.blocks == EARLIEST:
         found.append(
             f"search.blocks={EARLIEST}: a set is pruned after {EARLIEST} blocks at the earliest; more of them save more"
+        )
+    if search.sampler in ADAPTIVE and search.batch >= search.trials:
+        found.append(
+            f"search.batch={search.batch}: all of search.trials are proposed before any is told: nothing is learnt"
+        )
+    if search.pruning != "none" and settings.engine.kind == "compiled":
+        found.append(
+            f"search.pruning={search.pruning} pays where an evaluation is slow, in containers or in Python; compiled, "
+            "blocks cost more than is saved"
         )
     if by_volatility and risk.size >= 1.0:
         found.append(f"risk.size={risk.size:g} is a volatility of {risk.size:.0%} a year: risk.cap binds nearly always")

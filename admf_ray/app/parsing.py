@@ -98,7 +98,7 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
     if detail["type"] == "missing":
         return path, "is missing"
     if detail["type"].startswith("union_tag"):
-        kinds = ["rolling", "anchored", "expanding", "split"]
+        kinds = ["rolling", "anchored", "expanding", "split", "cpcv"]
         return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
     return path, f"{detail['input']!r} is not allowed; allowed{_allowed(detail, location)}"
 

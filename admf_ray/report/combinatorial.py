@@ -31,7 +31,7 @@ def combinatorial_verdict(summary: dict[str, Any]) -> str:
         f"{low} to {high}; above that of buy and hold ({figure_text('sharpe', summary['benchmark']['sharpe'])}) in "
         f"{spread['above_benchmark']:.0%} of them. Of the chosen sets, mean of {summary['windows']:,} tests: {before} "
         f"in training, {after} in the tests: {survived_text(summary['sharpe_survived'])}. Chosen out of "
-        f"{summary['candidates']:,} sets a split. Most splits are trained on later bars than they test: this says how "
+        f"{summary['sets']:,} sets a split. Most splits are trained on later bars than they test: this says how "
         "much a result depends on the stretch of history it was made on, not what was to be earned at the time."
     )
 

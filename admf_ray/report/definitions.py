@@ -1,6 +1,7 @@
 """What figures and parts of a run are called, how they are written, what they mean: for terminals and pages alike."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ __all__ = [
     "survived_text",
     "tried_text",
 ]
+
+_OF_MEMBER = re.compile(r".+_\d+_(\w+?)")
+"""Parameters of further members of an ensemble of the same strategy; see `admf_ray.engine.composition`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +215,21 @@ def parameter_number(record: Mapping[str, Any], name: str, value: float) -> tupl
 
 
 def parameters_text(parameters: Mapping[str, float | str]) -> str:
-    """Write a parameter set, with the strategy that it is of where there are several.
+    """Write a parameter set, with the strategy that it is of where there are several; of sets that trade together all.
 
     Examples
     --------
     >>> parameters_text({"fast": 5.0, "width": 1.5})
     'fast=5 width=1.5'
+    >>> parameters_text({"fast": 5.0, "slow": 9.0, "cross_2_fast": 6.0, "cross_2_slow": 8.0})
+    'fast/slow 5/9, 6/8'
     """
+    of_others = [name for name in parameters if (parts := _OF_MEMBER.fullmatch(name)) and parts[1] in parameters]
+    if of_others:
+        names = [name for name in parameters if name not in of_others]
+        values = [f"{parameters[name]:g}" for name in (*names, *of_others)]
+        sets = [values[first : first + len(names)] for first in range(0, len(values), len(names))]
+        return f"{'/'.join(names)} {', '.join(map('/'.join, sets))}"
     return " ".join(
         f"{name}={value}" if isinstance(value, str) else f"{name}={value:g}" for name, value in parameters.items()
     )

@@ -121,7 +121,7 @@ def _verdict(summary: dict[str, Any]) -> str:
             f"Sharpe of the chosen sets, mean of {summary['windows']} windows: "
             f"{figure_text('sharpe', summary['sharpe_in_sample'])} in training, "
             f"{figure_text('sharpe', summary['sharpe_out_of_sample'])} in the tests: {share}. Chosen out of "
-            f"{summary['candidates']:,} sets a window; every figure below that is not called train is of bars that "
+            f"{summary['sets']:,} sets a window; every figure below that is not called train is of bars that "
             "no choice has seen."
         )
     if "best" in summary:

@@ -288,6 +288,7 @@ def work_record(
         "selection": {"rule": choice.selection, "blocks": choice.blocks, "top": choice.top},
         "record": record,
         "candidates": len(found.search.candidates),
+        "sets": found.sets,
         "backtests": backtests,
         "bars_swept": found.bars_swept,
         "reused": asdict(found.reused),

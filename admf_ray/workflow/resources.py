@@ -128,11 +128,32 @@ def _memory(rows: pl.DataFrame, peak: str, held: str) -> dict[str, Any]:
 def _advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str]:
     """Say what to change, if anything."""
     is_spread = "driver" not in found["hosts"]
-    if is_spread and found["seconds"] >= _SHORT and found["idle"] > _IDLE:
+    if is_spread and found["seconds"] >= _SHORT and found["idle"] > _IDLE and not found["replaced"]:
         yield (
             f"hosts were idle {found['idle']:.0%} of the time (over {_IDLE:.0%}): larger search.batch or "
             "cluster.chunk_seconds, or fewer cluster.workers"
         )
+    if is_spread:
+        yield from _memory_advice(found, limits)
+    if found["memory"]["growth"] > _GROWN * limits.hard:
+        yield (
+            f"memory of a host grew by {found['memory']['growth']:,.0f} MB from its first to its last chunk: something "
+            "is kept from chunk to chunk"
+        )
+    if found["pools"] and found["garbage"]["share"] > _COLLECTING:
+        yield (
+            f"garbage collections took {found['garbage']['share']:.0%} of the time of chunks (over {_COLLECTING:.0%}): "
+            "strategies that keep fewer objects"
+        )
+    if found["system"] > limits.system:
+        yield (
+            f"{found['system']:.0%} of a machine's memory was in use (over cluster.memory.system, "
+            f"{limits.system:.0%}): fewer cluster.workers"
+        )
+
+
+def _memory_advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str]:
+    """Say what to change about the memory of hosts; the driver is not limited."""
     name, most = max(found["hosts"].items(), key=lambda item: item[1]["memory"]["peak"])
     share = most["memory"]["peak"] / limits.hard
     if share >= _NEAR or found["replaced"]:
@@ -145,19 +166,4 @@ def _advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str]:
         yield (
             f"memory of {name} reached {most['memory']['peak']:,.0f} MB, over cluster.memory.soft "
             f"({limits.soft:g} MB): chunks were made smaller; more of it where the machine has it"
-        )
-    if found["memory"]["growth"] > _GROWN * limits.hard:
-        yield (
-            f"memory of a host grew by {found['memory']['growth']:,.0f} MB from its first to its last chunk: something "
-            "is kept from chunk to chunk"
-        )
-    if found["garbage"]["share"] > _COLLECTING:
-        yield (
-            f"garbage collections took {found['garbage']['share']:.0%} of the time of chunks (over {_COLLECTING:.0%}): "
-            "strategies that keep fewer objects"
-        )
-    if found["system"] > limits.system:
-        yield (
-            f"{found['system']:.0%} of a machine's memory was in use (over cluster.memory.system, "
-            f"{limits.system:.0%}): fewer cluster.workers"
         )

@@ -160,7 +160,8 @@ def load_run(directory: str | Path) -> RunResult:
     """
     path = Path(directory).expanduser().absolute()
     if not (path / "summary.json").is_file():
-        raise ConfigError(f"run: '{path}' holds no finished run (there is no summary.json in it)")
+        begun = "; allowed: a finished run, or +experiment=resume" if (path / "manifest.json").is_file() else ""
+        raise ConfigError(f"run: '{path}' holds no finished run (there is no summary.json in it){begun}")
     files = {file.stem: file for file in sorted(path.glob("phases/*/*.parquet"))}
     stored = {name: StoredTable(files.pop(name)) for name in _STORED if name in files}
     tables = Tables({name: read_file(file, pl.read_parquet) for name, file in files.items()}, stored)

@@ -83,6 +83,9 @@ class RunDirectory:
 
     def _open(self) -> None:
         if self._is_resumed:
+            # Whoever worked on it until now may have come to its end.
+            if (self.path / "summary.json").exists():
+                raise ConfigError(f"run: '{self.path.name}' is finished; allowed: a run that was stopped")
             cut_torn_line(self.path / "progress.jsonl")
         else:
             self.write_text("config.yaml", self._config_text)

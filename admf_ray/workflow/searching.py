@@ -56,6 +56,8 @@ class Searched:
         Of each span.
     chosen : list of (Chosen or None)
         On each span.
+    sets : int
+        Candidates of a span, at most.
     simulated : int
         Candidates times spans, of a sweep also blocks of spans where those decide.
     bars_swept : int
@@ -76,6 +78,7 @@ class Searched:
     hub: Hub
     leaders: list[Leaders]
     chosen: list[Chosen | None]
+    sets: int
     simulated: int
     bars_swept: int
     reused: Reused
@@ -194,6 +197,7 @@ def _sweep_windows(
             select(choice, own, partial(files.columns, window), search.candidates, space=search.space)
             for window, own in enumerate(leaders)
         ],
+        sets=total,
         simulated=total * len(swept),
         bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
@@ -249,6 +253,7 @@ def _study_windows(
             select(choice, own, partial(columns, window), tried, firsts[window], search.space)
             for window, own in enumerate(leaders)
         ],
+        sets=max(len(one.params) for one in ordered),
         simulated=len(tried),
         bars_swept=studying.bars_swept,
         reused=studying.reused,

@@ -55,15 +55,19 @@ class OwnedFolder:
     ----------
     prefix : str
         Of the names of all directories that are for the same.
+    root : Path, optional
+        Where it is made, by default among all temporary files; it is made where it is not there.
     """
 
-    def __init__(self, prefix: str) -> None:
-        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+    def __init__(self, prefix: str, root: Path | None = None) -> None:
+        root = root or Path(tempfile.gettempdir())
+        root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob(f"{prefix}*"):
             if (lock := _locked(left)) is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(lock)
         # It gets a name that others look at once it is locked.
-        unlocked = Path(tempfile.mkdtemp(prefix=f".{prefix}"))
+        unlocked = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=root))
         self._lock = _locked(unlocked)
         self.path = unlocked.rename(unlocked.with_name(unlocked.name[1:]))
 

@@ -89,6 +89,9 @@ def _ranges(settings: Settings, composition: Composition) -> dict[str, DrawnRang
 def _storage(settings: Settings) -> str | None:
     """Give the place for studies, once it was opened; without a run directory there is no journal."""
     place = settings.search.storage
+    if settings.experiment == "today":
+        # It is no run: its study is kept nowhere.
+        return None
     if place == JOURNAL:
         return None if settings.run_root is None else place
     if place is not None:

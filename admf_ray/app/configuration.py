@@ -224,14 +224,7 @@ def _wording(error: Exception) -> str:
     """Say what Hydra refused in the words of all other refusals."""
     text = str(error).strip()
     if match := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^'=]+)", text):
-        path = match[1].split(".")
-        # The first name that is no option is the one to mend.
-        depth = next((n for n, name in enumerate(path) if name not in allowed_options(path[:n])), len(path) - 1)
-        known = allowed_options(path[:depth])
-        wrong = unknown_name("option", path[depth], known)
-        if path[depth] in known:
-            wrong = f"it does not go with the kind of {path[0]} that is chosen; allowed: those of conf/{path[0]}"
-        return f"{'.'.join(path[: depth + 1])}: {wrong}"
+        return _unknown_option(match[1].split("."))
     if "viable alternative" in text.lower() or "LexerNoViable" in text:
         return f"an option cannot be read ({' '.join(text.split())}); allowed: option=value, quoted where it has spaces"
     if match := re.search(r"In '([^']+)': ConfigTypeError .*Cannot merge", text, flags=re.DOTALL):
@@ -246,6 +239,16 @@ def _wording(error: Exception) -> str:
         refusal = f"{match[1]}: {unknown_name(match[1], match[2], options)}"
         return f"{refusal}\n{experiment_lines()}" if match[1] == "experiment" else refusal
     return " ".join(text.split())
+
+
+def _unknown_option(path: Sequence[str]) -> str:
+    """Say what is wrong with an option that what was chosen does not have."""
+    # The first name that is no option is the one to mend.
+    for depth, name in enumerate(path):
+        if name not in (known := allowed_options(path[:depth])):
+            return f"{'.'.join(path[: depth + 1])}: {unknown_name('option', name, known)}"
+    where = f"{path[0]}=<one that has it>"
+    return f"{'.'.join(path)}: what is chosen for {path[0]} has no such option; allowed: {where}, or leave it out"
 
 
 def settings_yaml(settings: Settings) -> str:

@@ -7,16 +7,25 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from admf_ray.app.settings import Settings
+from admf_ray.app.settings import SET_BY_RESUME, Settings
 from admf_ray.core.registry import unknown_name
 from admf_ray.errors import ConfigError
 
 __all__ = ["allowed_options", "parse_settings"]
 
 
-def allowed_options(path: Sequence[str]) -> list[str]:
-    """Give the names of the options below a path of option names, none where it is no section."""
-    return sorted({field.alias or name for model in _models(path) for name, field in model.model_fields.items()})
+def allowed_options(path: Sequence[str], kind: str | None = None) -> list[str]:
+    """Give the names of the options below a path of option names, none where it is no section.
+
+    Parameters
+    ----------
+    path : sequence of str
+    kind : str, optional
+        Of the section, where there are several, as of windows; by default options of all of them are given.
+    """
+    models = [one for one in _models(path) if kind is None or kind in get_args(one.model_fields["kind"].annotation)]
+    names = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    return sorted(names.difference(() if path else SET_BY_RESUME))
 
 
 def _models(path: Sequence[str]) -> list[type[BaseModel]]:
@@ -85,8 +94,7 @@ def parse_settings(values: Mapping[str, Any]) -> Settings:
 def _wording(detail: ErrorDetails) -> tuple[str, str]:
     """Give the path of a refused option, and what is wrong with it."""
     location = [str(part) for part in detail["loc"]]
-    if location[0] == "windows" and len(location) > 2:
-        del location[1]
+    kind = location.pop(1) if location[0] == "windows" and len(location) > 2 else None
     if "space" in location[:4] and (length := location.index("space") + 2) <= len(location):
         allowed = "a number, a list of numbers, or low, high and step"
         return ".".join(location[:length]), f"{detail['input']!r} is not allowed; allowed: {allowed}"
@@ -94,11 +102,11 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
         del location[4]
     path = ".".join(location)
     if detail["type"] == "extra_forbidden":
-        return path, unknown_name("option", location[-1], allowed_options(location[:-1]))
+        return path, unknown_name("option", location[-1], allowed_options(location[:-1], kind))
     if detail["type"] == "missing":
         return path, "is missing"
     if detail["type"].startswith("union_tag"):
-        kinds = ["rolling", "anchored", "expanding", "split", "cpcv"]
+        kinds = [kind for model in _models(["windows"]) for kind in get_args(model.model_fields["kind"].annotation)]
         return "windows.kind", unknown_name("kind of windows", str(detail["ctx"].get("tag")), kinds)
     return path, f"{detail['input']!r} is not allowed; allowed{_allowed(detail, location)}"
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,7 +226,7 @@ def stopped_by_signals() -> Iterator[None]:
     """Have SIGTERM stop the block as Ctrl-C does; to be entered after Ray, which takes the signal for itself.
 
     What is raised while a library clears errors (types of arguments that a kernel is called with, finalizers) is lost:
-    it is raised again every second until the block has been left.
+    it is raised again every second until the block has been left. What cleans up on the way out is left in peace.
     """
     again: list[threading.Timer] = []
 
@@ -234,7 +235,8 @@ def stopped_by_signals() -> Iterator[None]:
         timer.daemon = True
         timer.start()
         again.append(timer)
-        raise KeyboardInterrupt
+        if not _is_stopping():
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -243,10 +245,23 @@ def stopped_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
         for timer in again:
             timer.cancel()
+        # One that has begun to send its signal must have sent it before others take signals.
+        for timer in again:
+            timer.join()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_stopping() -> bool:
+    """Say whether an interrupt is on its way out: blocks that it leaves are cleaning up."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _data(bars: Bars) -> dict[str, Any]:

@@ -56,12 +56,12 @@ class SearchSettings(Section):
     warm_points: Annotated[int, Field(ge=1)] = 20
     warmed: WarmedSettings | None = None
 
+    storage: str | None = JOURNAL
+
     @field_validator("warm_start")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
-
-    storage: str | None = JOURNAL
 
     @field_validator("sampler")
     @classmethod

@@ -33,10 +33,13 @@ from admf_ray.optimize import Choice
 from admf_ray.plugins import plugin_file
 from admf_ray.workflow.recovery import Recovery
 
-__all__ = ["TRADING", "ClusterSettings", "Settings", "required_run"]
+__all__ = ["SET_BY_RESUME", "TRADING", "ClusterSettings", "Settings", "required_run"]
 
 TRADING = ("backtest", "sweep", "walkforward")
 """Experiments that trade: others look at data, at runs or at the platform."""
+
+SET_BY_RESUME = ("resumed", "recovery")
+"""Settings that are no options."""
 
 _OF_BOOKS = ("strategy", "classifier", "filters", "ensemble", "risk")
 Category = Literal[

@@ -41,7 +41,8 @@ class Host:
         self._hard = hard
         self._key = _key(words, name)
         self._words: IO[str] | None = None
-        if words.is_dir():
+        # On this machine it can also be that of another user.
+        if os.access(words, os.W_OK):
             self._words = (words / name).open("a", encoding="utf-8")
             faulthandler.enable(self._words)
 

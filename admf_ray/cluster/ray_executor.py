@@ -17,6 +17,8 @@ from admf_ray.cluster.memory import MemoryLog, system_share
 from admf_ray.cluster.shared import fitted
 from admf_ray.cluster.work import Task, Work
 from admf_ray.errors import AdmfError, CapacityError, ChunkError, ConfigError
+from admf_ray.files import OwnedFolder
+from admf_ray.fingerprint import cache_directory
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -107,7 +109,7 @@ class RayExecutor:
         self._retries = Retries(max_retries)
         self._timeout = chunk_timeout
         self._pool: HostPool | None = None
-        self._files: list[Path] = []
+        self._files: OwnedFolder | None = None
         self._owns_ray = not ray.is_initialized()
         if address is not None:
             if self._owns_ray:
@@ -146,9 +148,13 @@ class RayExecutor:
         Arrays that do not fit are written to files that hosts of this machine map; `close` removes them.
         """
         room = int(_SHARE_OF_STORE * _resources().get("object_store_memory", 0))
-        fitting, paths = fitted(bundle, room)
-        self._files += paths
-        return Shared(fitting)
+        return Shared(fitted(bundle, room, self._folder))
+
+    def _folder(self) -> Path:
+        """Give the directory for files of shared data, which is on a disk: they may be larger than the memory."""
+        if self._files is None:
+            self._files = OwnedFolder("bundle-", cache_directory() / "shared")
+        return self._files.path
 
     def each(
         self,
@@ -282,9 +288,9 @@ class RayExecutor:
 
     def release_files(self) -> None:
         """Remove the files of shared data that did not fit the object store."""
-        for path in self._files:
-            path.unlink(missing_ok=True)
-        self._files = []
+        if self._files is not None:
+            self._files.remove()
+            self._files = None
 
     def close(self) -> None:
         """Stop the hosts, and leave (or stop, where it was started here) Ray."""

@@ -1,18 +1,16 @@
 """Arrays that do not fit the object store: files that every host of the machine maps instead."""
 
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from admf_ray.errors import ChunkError
-from admf_ray.fingerprint import cache_directory
 
 __all__ = ["MappedArray", "fitted", "opened"]
 
@@ -33,7 +31,7 @@ class MappedArray:
     shape: tuple[int, ...]
 
 
-def fitted(bundle: Mapping[str, Any], room: int) -> tuple[dict[str, Any], list[Path]]:
+def fitted(bundle: Mapping[str, Any], room: int, folder: Callable[[], Path]) -> dict[str, Any]:
     """Give the bundle with its largest arrays in files, so that the rest fits.
 
     Parameters
@@ -41,33 +39,25 @@ def fitted(bundle: Mapping[str, Any], room: int) -> tuple[dict[str, Any], list[P
     bundle : mapping
     room : int
         Bytes.
+    folder : callable
+        Gives the directory for files, once one is needed; whoever shares the bundle removes it.
 
     Returns
     -------
-    bundle : dict
+    dict
         With a `MappedArray` for each array that was written.
-    paths : list of Path
-        Of the files; whoever shares the bundle removes them.
     """
-    found, paths = dict(bundle), []
+    found = dict(bundle)
     sizes = {name: value.nbytes for name, value in found.items() if isinstance(value, np.ndarray)}
     for name in sorted(sizes, key=lambda name: -sizes[name]):
         if sum(sizes.values()) <= room:
             break
-        path = _written(found[name])
+        path = folder() / uuid4().hex
+        with path.open("xb") as stream:
+            np.ascontiguousarray(found[name]).tofile(stream)
         found[name] = MappedArray(path, found[name].dtype.str, found[name].shape)
-        paths.append(path)
         del sizes[name]
-    return found, paths
-
-
-def _written(array: npt.NDArray[Any]) -> Path:
-    directory = cache_directory() / "shared"
-    directory.mkdir(parents=True, exist_ok=True)
-    file, name = tempfile.mkstemp(dir=directory)
-    with os.fdopen(file, "wb") as stream:
-        np.ascontiguousarray(array).tofile(stream)
-    return Path(name)
+    return found
 
 
 def opened(bundle: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -292,7 +292,7 @@ def work_record(
         "backtests": backtests,
         "bars_swept": found.bars_swept,
         "reused": asdict(found.reused),
-        "tried": {"candidates": len(found.search.candidates), "trials": found.simulated},
+        "tried": {"candidates": len(found.search.candidates), "trials": found.tried},
         "hub": found.hub.counters.record(),
         "resources": found.resources,
     }

@@ -52,7 +52,8 @@ class PhaseResult:
         Plain values.
     variants : list of Variant
     forget : callable
-        Removes what was kept to go on with the phase; to be called once all else is written.
+        Removes what was kept to go on with the phase; to be called once all else but the
+        summary is written.
     """
 
     name: str

@@ -93,7 +93,7 @@ def plan_recovery(
     """
     attempts: list[list[Mapping[str, Any]]] = [[]]
     failed: dict[int, ChunkDone] = {}
-    culprits: set[tuple[int, str]] = set()
+    culprits: set[tuple[str, int, str]] = set()
     for record in records:
         match record["kind"]:
             case "RECOVERY":
@@ -102,11 +102,12 @@ def plan_recovery(
                     failed = {}
             case "FAULT":
                 attempts[-1].append(record)
-            # Sets that failed in studies are kept with these.
             case "FAILURE" if "candidate" in record:
-                done = _failure(record)
-                failed[record["candidate"]] = done
-                culprits.add((record["candidate"], record["fault"]))
+                failed[record["candidate"]] = _failure(record)
+                culprits.add(("candidate", record["candidate"], record["fault"]))
+            # Sets that failed in studies are kept with these.
+            case "FAILURE":
+                culprits.add(("window", record["window"], record["fault"]))
     unexplained = [{one["fault"] for one in faults if not _is_explained(one, culprits)} for faults in attempts]
     seconds = chunk_seconds / 2 ** sum("out_of_memory" in kinds for kinds in unexplained)
     timeout = min(_LONGEST, chunk_timeout * 2 ** sum("timed_out" in kinds for kinds in unexplained))
@@ -132,12 +133,14 @@ def _failure(record: Mapping[str, Any]) -> ChunkDone:
     return ChunkDone(0, chunk, 0.0, record["host"], None, fault, record["attempts"])
 
 
-def _is_explained(fault: Mapping[str, Any], culprits: Iterable[tuple[int, str]]) -> bool:
-    """Say whether a candidate of the chunk failed alone, and in the same way."""
-    if not isinstance(fault["chunk"], Sequence):
-        return False
-    first, last = fault["chunk"]
-    return any(first <= candidate < last and kind == fault["fault"] for candidate, kind in culprits)
+def _is_explained(fault: Mapping[str, Any], culprits: Iterable[tuple[str, int, str]]) -> bool:
+    """Say whether a candidate of the chunk, or a set of the study, failed alone, and in the same way."""
+    match fault["chunk"]:
+        case [first, last]:
+            where, numbers = "candidate", range(first, last)
+        case {"window": window} | window:
+            where, numbers = "window", range(window, window + 1)
+    return any(part == where and one in numbers and kind == fault["fault"] for part, one, kind in culprits)
 
 
 def _quarantine(failed: Mapping[int, ChunkDone]) -> Iterator[str]:

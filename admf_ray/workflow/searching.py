@@ -58,8 +58,10 @@ class Searched:
         On each span.
     sets : int
         Candidates of a span, at most.
+    tried : int
+        Trials: candidates times spans.
     simulated : int
-        Candidates times spans, of a sweep also blocks of spans where those decide.
+        The same, of a sweep also over blocks of spans where those decide.
     bars_swept : int
         Bars of those together that were not there from an earlier attempt.
     reused : Reused
@@ -79,6 +81,7 @@ class Searched:
     leaders: list[Leaders]
     chosen: list[Chosen | None]
     sets: int
+    tried: int
     simulated: int
     bars_swept: int
     reused: Reused
@@ -152,6 +155,8 @@ def _sweep_windows(
     hub = search.hub(executor)
     total = len(search.candidates)
     files = TrialFiles(folder, choice, tuple(recorded))
+    # Of an earlier attempt that came as far: they are tried again, or known to fail.
+    files.drop_failed()
     reused, key = Reused(), ""
     if cache is not None:
         key = sweep_key(search, spans, choice, recorded)
@@ -183,9 +188,9 @@ def _sweep_windows(
         if done.failure is not None
     ]
     _check_some(failed, total)
-    if cache is not None and len(rows) > len(failures):
+    if cache is not None and reused.trials < (total - len(failures)) * len(spans):
         cache.keep(files.folder, {key: files.sound()})
-    # Last of all, so that whoever goes on with the run tries them again.
+    # Once the cache has its chunks: those that failed are none of them.
     for done in failures:
         files.add(done.result, leaders)
     swept, _ = swept_spans(spans, choice)
@@ -198,6 +203,7 @@ def _sweep_windows(
             for window, own in enumerate(leaders)
         ],
         sets=total,
+        tried=total * len(spans),
         simulated=total * len(swept),
         bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
@@ -254,6 +260,7 @@ def _study_windows(
             for window, own in enumerate(leaders)
         ],
         sets=max(len(one.params) for one in ordered),
+        tried=len(tried),
         simulated=len(tried),
         bars_swept=studying.bars_swept,
         reused=studying.reused,

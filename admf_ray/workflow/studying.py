@@ -50,7 +50,8 @@ class Studying:
     executor : Executor
     observe : Observer
     folder : Path
-        Where studies are kept, those of an earlier attempt too; it is in a directory of the phase in one of the run.
+        Where studies are kept, those of an earlier attempt too; where they are stored for Optuna as well, it is in a
+        directory of the phase in one of the run.
     cache : ChunkCache or None
         Of studies of earlier runs.
 
@@ -83,7 +84,7 @@ class Studying:
         self._observe = observe
         self._files = StudyFiles(folder)
         self._cache = cache
-        self._storage = self._open_storage(folder.parents[2])
+        self._storage = self._open_storage(folder)
         self._stored = 0
         self._sets = dict.fromkeys(range(len(spans)), 0)
         self.studies: dict[int, Studied] = {}
@@ -91,7 +92,7 @@ class Studying:
         self.bars_swept = 0
         self.reused = Reused()
 
-    def _open_storage(self, run: Path) -> "StudyStorage | None":
+    def _open_storage(self, folder: Path) -> "StudyStorage | None":
         adaptive = self._search.adaptive
         assert adaptive is not None
         if adaptive.storage is None:
@@ -105,7 +106,7 @@ class Studying:
             "sampler": adaptive.sampler,
             "objectives": list(self._choice.objectives or [self._choice.objective]),
         }
-        return StudyStorage(adaptive.storage, run, space, self._choice, facts)
+        return StudyStorage(adaptive.storage, folder.parents[2], space, self._choice, facts)
 
     def run(self) -> None:
         """Run those that are not done.

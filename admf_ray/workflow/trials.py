@@ -184,14 +184,15 @@ class TrialFiles:
         return [(first, stop) for first, stop in zip(edges[::2], edges[1::2], strict=True) if first < stop]
 
     def sound(self) -> list[Path]:
-        """Give the files of the chunks that are there and did not fail, of each the one that makes it there last."""
-        names = [f"{first:08d}.parquet" for first, stop in self.done() if stop - first > 1 or not self._failed(first)]
-        return [Path(part, name) for name in names for part in ("best", "")]
+        """Give the files of the chunks that are there, of each the one that makes it there last."""
+        return [Path(part, f"{first:08d}.parquet") for first, _ in self.done() for part in ("best", "")]
 
-    def _failed(self, first: int) -> bool:
-        """Say whether a candidate that is a chunk by itself failed."""
-        trades = pq.read_table(self.folder / f"{first:08d}.parquet", columns=["trades"])["trades"]
-        return bool(np.isnan(trades.to_numpy()).any())
+    def drop_failed(self) -> None:
+        """Remove the chunks of candidates that failed: each is a chunk by itself, without metrics."""
+        for first, stop in self.done():
+            path = self.folder / f"{first:08d}.parquet"
+            if stop - first == 1 and np.isnan(pq.read_table(path, columns=["trades"])["trades"].to_numpy()).any():
+                path.unlink()
 
     def take(self, cache: ChunkCache, key: str) -> None:
         """Take the chunks that an earlier run left in the cache."""

@@ -13,6 +13,7 @@ from admf_ray.cluster import SerialExecutor, ray_executor
 from admf_ray.cluster.ray_executor import RayExecutor
 from admf_ray.cluster.shared import MappedArray, fitted, opened
 from admf_ray.errors import ChunkError, ConfigError, DataError
+from admf_ray.files import OwnedFolder
 
 HERE = "tests.cluster.test_executors"
 
@@ -111,11 +112,10 @@ def test_a_function_that_raises_is_a_chunk_error_with_its_traceback(executor: Ex
     assert executor.map(f"{HERE}:fail_on_two", [0, 1], executor.share({})) == [0, 1]
 
 
-def test_shared_data_beyond_the_object_store_is_mapped_from_files(monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path))
+def test_shared_data_beyond_the_object_store_is_mapped_from_files(tmp_path) -> None:
     values = np.random.default_rng(1).normal(size=(300, 1_000))
-    bundle, paths = fitted({"values": values, "small": np.arange(3), "scale": 2.0}, 1_000)
-    assert [path.stat().st_size for path in paths] == [values.nbytes]
+    bundle = fitted({"values": values, "small": np.arange(3), "scale": 2.0}, 1_000, lambda: tmp_path)
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [values.nbytes]
     assert isinstance(bundle["values"], MappedArray)
     assert isinstance(bundle["small"], np.ndarray)
     mapped = opened(bundle)
@@ -130,7 +130,11 @@ def test_hosts_read_what_does_not_fit_the_store_and_close_removes_it(hosts, monk
     monkeypatch.setattr(ray_executor, "_SHARE_OF_STORE", 1e-9)
     values = np.arange(100_000.0)
     shared = hosts.share({"values": values, "scale": 2.0})
-    assert len(list(tmp_path.glob("shared/*"))) == 1
+    (folder,) = tmp_path.glob("shared/*")
+    assert len(list(folder.iterdir())) == 1
+    # Another driver does not take it for one that was left behind.
+    OwnedFolder("bundle-", tmp_path / "shared").remove()
+    assert folder.is_dir()
     assert hosts.map(f"{HERE}:scaled_sum", [(0, 100_000)], shared) == [2.0 * values.sum()]
     ((_, writeable, *_),) = hosts.map(f"{HERE}:describe", [0], shared)
     assert not writeable

@@ -149,10 +149,11 @@ def test_a_host_on_another_machine_says_why_it_ended_through_the_cluster(tmp_pat
     with RayExecutor(workers=1, address="auto", max_retries=0, limits=limits) as executor:
         hosts = executor._hosts
         # Hosts that are started from here on do not find the directory, as on another machine.
-        hosts._words, words = tmp_path / "elsewhere", hosts._words
+        words, folder = hosts._words, hosts._words.path
+        words.path = tmp_path / "elsewhere"
         hosts.end(hosts.lanes[0])
         (failed,) = executor.each(f"{HERE}:take", [(0, 1)], executor.share({"greedy": [0], "seconds": 0.0}), halved)
-        hosts._words = words
+        words.path = folder
     assert failed.failure is not None
     assert failed.failure.message == "took more than 350 MB (cluster.memory.hard)"
 

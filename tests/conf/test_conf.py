@@ -134,6 +134,15 @@ WRONG = {
     ),
     "unknown strategy": (["+experiment=sweep", "strategy.name=sma_cros"], "did you mean sma_cross?"),
     "unknown section": (["+experiment=sweep", "riks.size=1"], "riks: no option is named 'riks' (did you mean risk?)"),
+    "key of another choice": (
+        ["+experiment=walkforward", "windows=cpcv", "windows.train=4y"],
+        "windows.train: what is chosen for windows has no such option; allowed: windows=<one that has it>",
+    ),
+    "unknown kind": (
+        ["+experiment=walkforward", "windows.kind=cpvc"],
+        "windows.kind: no kind of windows is named 'cpvc' (did you mean cpcv?); allowed: rolling, anchored, expanding",
+    ),
+    "what resume sets": (["+experiment=sweep", "recovery=1"], "plugins, portfolio, print, protocol, report, risk, run"),
     "unknown key": (["+experiment=sweep", "risk.sise=1"], "risk.sise: no option is named 'sise' (did you mean size?)"),
     "added key": (
         ["+experiment=sweep", "+risk.foo=1"],

@@ -109,6 +109,25 @@ def test_an_interrupt_that_is_swallowed_comes_again() -> None:
     assert said == ["swallowed"]
 
 
+def test_what_cleans_up_after_an_interrupt_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 0.01)
+    said = []
+    before = signal.getsignal(signal.SIGTERM)
+    with suppress(KeyboardInterrupt), stopped_by_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            with suppress(OSError):
+                try:
+                    raise OSError
+                finally:
+                    time.sleep(0.2)
+            said.append("written")
+    assert said == ["written"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
     """A sweep as it is when its driver ends before the summary is written."""

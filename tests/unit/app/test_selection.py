@@ -56,6 +56,8 @@ def test_a_rule_is_part_of_what_a_run_says(elsewhere: Path, rule: str, capsys) -
         assert f"{figure:.3g}" in shown
         assert f">{figure:.3g}<" in page
     assert ("worst_block" in found.trials.columns) == (rule == "worst_block")
+    # Blocks are simulated as well, and are no trials.
+    assert found.summary["tried"]["own"]["trials"] == len(found.trials)
 
 
 def test_by_the_best_objective_tables_have_no_further_columns(elsewhere: Path) -> None:
@@ -94,8 +96,10 @@ def test_what_now_is_what_was_selected_wants(elsewhere: Path, rule: str, capsys)
     assert main(["+experiment=today", "run=run", "cluster=serial"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     newest = found.windows.row(-1, named=True)
-    parameters = " ".join(f"{name}={value:g}" for name, value in json.loads(newest["parameters"]).items())
-    assert f"chosen sma_cross {parameters}, out of 18" in shown
+    values = [f"{value:g}" for value in json.loads(newest["parameters"]).values()]
+    sets = [f"{fast}/{slow}" for fast, slow in zip(values[::2], values[1::2], strict=True)]
+    chosen = f"fast={values[0]} slow={values[1]}" if len(sets) == 1 else f"fast/slow {', '.join(sets)}"
+    assert f"chosen sma_cross {chosen}, out of 18" in shown
     assert f"window {newest['window']}, " in shown
     assert f"({newest['train_sharpe']:.2f} Sharpe in training" in shown
 

@@ -37,6 +37,17 @@ def test_a_grid_has_no_study_and_needs_no_storage(tmp_path: Path) -> None:
     assert not list((tmp_path / "latest" / "phases").rglob("*.journal"))
 
 
+def test_what_now_keeps_its_study_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    walk = ["+experiment=walkforward", *SWEEP[1:-1], "windows.train=8y", "windows.test=10y"]
+    assert main([*walk, f"run_root={tmp_path}", "run_name=run"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    # Neither the journal of the run nor a database that was given with a password.
+    assert main(["+experiment=today", f"run={tmp_path / 'run'}", "cluster=serial"]) == 0
+    assert main(["+experiment=today", f"run={tmp_path / 'run'}", "cluster=serial", f"search.storage={URL}"]) == 0
+    assert "out of 4" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
 def test_whoever_goes_on_with_a_run_can_name_another_place(tmp_path: Path) -> None:
     assert main([*SWEEP, f"run_root={tmp_path}", "run_name=stopped"]) == 0
     run = tmp_path / "stopped"

@@ -266,7 +266,7 @@ def test_another_source_of_a_plugin_is_another_key(tmp_path: Path) -> None:
     assert found[0] != found[1]
 
 
-def test_a_candidate_that_failed_is_no_sound_chunk(tmp_path: Path) -> None:
+def test_a_candidate_that_failed_is_dropped_and_no_other(tmp_path: Path) -> None:
     files = TrialFiles(tmp_path, CHOICE, ("sharpe", "trades"))
     nobody = [Leaders.nobody()] * 2
     for trades, first in ((5.0, 0), (0.0, 3), (0.0, 5)):
@@ -275,6 +275,8 @@ def test_a_candidate_that_failed_is_no_sound_chunk(tmp_path: Path) -> None:
         files.add(TrialChunk(first, columns, nobody), nobody)
     files.add(failed_trials(7, 2, files.recorded), nobody)
     assert files.done() == [(0, 1), (3, 5), (5, 6), (7, 8)]
+    files.drop_failed()
+    assert files.done() == [(0, 1), (3, 5), (5, 6)]
     names = [f"{first:08d}.parquet" for first in (0, 3, 5)]
     assert files.sound() == [Path(part, name) for name in names for part in ("best", "")]
 
@@ -289,6 +291,27 @@ def failing(view):
         raise ValueError("unlucky")
     return view.bar >= view.params.lag and view.close[-1] > view.close[-1 - view.params.lag]
 """
+
+
+def test_an_attempt_that_ended_behind_the_search_leaves_failures_to_the_next_and_its_chunks_to_all(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    activate(find_plugins([str(tmp_path / "failing.py")]))
+    entry = STRATEGIES["failing"]
+    bars, cache = daily_bars(CLOSE), ChunkCache(tmp_path / "cache", 10**9)
+    search = plan_search(bars, entry, expand_grid(entry, {}, {"lag": [10, 20, 30]}), AccountRules())
+    search = replace(search, engine="event_driven")
+    first, computed = searched(search, tmp_path / "run", None)
+    assert computed == 3
+    # Whoever is told of the failure records it; whoever is not, as with force, tries the candidate again.
+    (fault,) = first.frames["failures"]["message"].to_list()
+    forced, computed = searched(search, tmp_path / "run", cache)
+    assert (computed, forced.frames["failures"]["message"].to_list()) == (1, [fault])
+    statuses = [pa.concat_tables(one.trials(0))["status"].to_pylist() for one in (first, forced)]
+    assert statuses == [["complete", "failed", "complete"] * 2] * 2
+    again, computed = searched(search, tmp_path / "other", cache)
+    assert (computed, again.reused.trials) == (1, 2 * 2)
 
 
 def test_runs_reuse_all_but_failures_and_come_out_the_same(tmp_path: Path) -> None:

@@ -83,8 +83,18 @@ def test_force_tries_what_failed_again_and_is_remembered() -> None:
 
 
 def test_studies_have_faults_of_whole_windows() -> None:
-    plan = plan_recovery([{"kind": "FAULT", "chunk": 4, "fault": "timed_out"}], SECONDS, TIMEOUT)
-    assert plan.chunk_timeout == 7_200.0
+    records = [
+        {"kind": "FAULT", "chunk": 4, "fault": "timed_out"},
+        {"kind": "FAULT", "chunk": {"window": 4, "sets": [[5.0, 20.0]]}, "fault": "timed_out"},
+    ]
+    for fault_of in records:
+        assert plan_recovery([fault_of], SECONDS, TIMEOUT).chunk_timeout == 7_200.0
+    # A set that failed alone explains them in its own window.
+    for window, timeout in ((4, TIMEOUT), (3, 7_200.0)):
+        alone = {**failure(0, "timed_out", "TimeoutError"), "window": window}
+        del alone["candidate"]
+        plan = plan_recovery([*records, alone], SECONDS, TIMEOUT)
+        assert (plan.chunk_timeout, plan.failed) == (timeout, {})
 
 
 def test_a_torn_last_record_is_left_out(tmp_path: Path) -> None:

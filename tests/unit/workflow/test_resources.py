@@ -24,6 +24,9 @@ def taken(rows: list[dict[str, Any]], workers: int = 2, ended: dict[str, float] 
     return phase_resources(frame, workers, LIMITS, ended or {})
 
 
+POOLED = {"pool": "full_backtest", "containers": 1, "retained_mb": 1.0}
+"""Of a host that runs containers."""
+
 BUSY = [
     *(chunk("host-0", 4.0, 5.0, 200.0), chunk("host-1", 4.5, 5.0, 180.0)),
     *(chunk("host-0", 5.0, 10.0, 260.0), chunk("host-1", 4.5, 9.8, 190.0)),
@@ -67,7 +70,10 @@ def test_the_time_of_a_host_that_was_ended_is_over_then() -> None:
         ([*BUSY, chunk("host-1", 0.1, 10.0, 860.0, growth=0.0)], "memory of host-1 reached 91% of cluster.memory.hard"),
         ([*BUSY, chunk("host-1", 0.1, 10.0, 490.0)], "memory of host-1 reached 540 MB, over cluster.memory.soft"),
         ([*BUSY, chunk("host-1", 0.1, 10.0, 440.0)], "memory of a host grew by 260 MB"),
-        ([*BUSY, chunk("host-1", 0.1, 10.0, 100.0, gc_seconds=2.0)], "garbage collections took 12% of the time"),
+        (
+            [*BUSY, chunk("host-1", 0.1, 10.0, 100.0, gc_seconds=2.0) | POOLED],
+            "garbage collections took 12% of the time",
+        ),
         ([*BUSY, chunk("host-1", 0.1, 10.0, 100.0, system=0.85)], "85% of a machine's memory was in use"),
     ],
 )

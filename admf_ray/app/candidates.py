@@ -58,6 +58,7 @@ def make_candidates(
         return draw_candidates(space, search.sampler, search.trials, settings.seed, search.points), None, space
     # One set that obeys all shows that there are some, and that its series can be computed.
     example = draw_candidates(space, "random", 1, settings.seed, search.points)
+    _check_points(settings, space)
     ranges = _ranges(settings, composition)
     for name, span in ranges.items():
         if isinstance(span, DrawnRange) and span.log and span.step is not None:
@@ -75,6 +76,18 @@ def make_candidates(
         search.pruning,
     )
     return example, proposing, space
+
+
+def _check_points(settings: Settings, space: Space) -> None:
+    """Refuse points that a study could not have proposed."""
+    search = settings.search
+    for number, point in enumerate(space.points(search.points)):
+        for one, value in zip(space.dimensions, point, strict=True):
+            if not one.holds(value):
+                raise ConfigError(
+                    f"search.points[{number}].{one.parameter.name}: {value:g}, which {search.sampler} does not search; "
+                    f"allowed: values of {_where(one.parameter.name)}, or search=random or qmc"
+                )
 
 
 def search_space(settings: Settings, composition: Composition, params: Mapping[str, float]) -> Space:

@@ -55,6 +55,7 @@ class SearchSettings(Section):
     warm_start: Path | None = None
     warm_points: Annotated[int, Field(ge=1)] = 20
     warmed: WarmedSettings | None = None
+    storage: str | None = JOURNAL
 
     storage: str | None = JOURNAL
 

@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 
 from admf_ray.core.bars import Bars
-from admf_ray.data.spans import Pieces, Span, TimeAxis
+from admf_ray.data.spans import Pieces, Span, TimeAxis, bars_in
 from admf_ray.data.windows import Window
 from admf_ray.errors import AdmfError, ConfigError
 
@@ -251,7 +251,7 @@ class FoldSeparation:
             splits=len(tests),
             windows=len(folds),
             paths=len(paths),
-            train_bars=sum(stop - start for own in tests.values() for start, stop in own[0].split.train),
+            train_bars=sum(bars_in(own[0].split.train) for own in tests.values()),
             test_bars=sum(fold.window.test_stop - fold.window.test_start for fold in folds),
             smallest_gap=min(gaps, default=None),
             smallest_embargo=min(embargoes, default=None),

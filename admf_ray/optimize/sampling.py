@@ -45,6 +45,8 @@ class Adaptive:
         The place where studies are stored besides: see `admf_ray.optimize.place`.
     pruning : {"none", "wilcoxon"}
         Whether sets are given up after some blocks of the train span; see `admf_ray.optimize.pruning`.
+    first : int
+        Number of the window that the first span belongs to: seeds come out of it.
     """
 
     sampler: str
@@ -56,6 +58,7 @@ class Adaptive:
     points: Sequence[Mapping[str, float]] = ()
     storage: str | None = None
     pruning: str = "none"
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,9 +347,10 @@ class Search:
                         fits[watch, tuple(own)] = [np.empty(0)] * len(spans)
                     elif (watch, tuple(own)) not in fits:
                         setup = replace(self, fit=None).setup(hub, first + example)
-                        fits[watch, tuple(own)] = [
-                            fit_watch(setup, watch, self.fit or fitting_span(span)) for span in spans
-                        ]
+                        # Blocks of a train span are fitted on all of it: once.
+                        on = [self.fit or fitting_span(span) for span in spans]
+                        found = {span: fit_watch(setup, watch, span) for span in dict.fromkeys(on)}
+                        fits[watch, tuple(own)] = [found[span] for span in on]
         return fits
 
 
@@ -402,6 +403,8 @@ def _numbers(tested: Tested) -> tuple[int, ...]:
 def _demanding(composition: Composition, candidates: Candidates, rules: AccountRules) -> AccountRules:
     """Give rules that look at every series that the account of some candidate looks at: each option at its largest."""
     options = Columns.of(composition, rules, candidates.names).options
+    if not options:
+        return rules
     parts = [candidates.block(*block)[:, : len(options)].max(axis=0) for block in candidates.blocks()]
     return with_options(rules, dict(zip(options, np.max(parts, axis=0).tolist(), strict=True)))
 

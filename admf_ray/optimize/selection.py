@@ -17,7 +17,7 @@ from admf_ray.optimize.objective import Choice, trial_status
 from admf_ray.optimize.space import Candidates, Space
 from admf_ray.optimize.trials import Leaders
 
-__all__ = ["Chosen", "Columns", "check_plateau", "neighbourhood_means", "select"]
+__all__ = ["Chosen", "TrialColumns", "check_plateau", "neighbourhood_means", "select"]
 
 MOST_DRAWN = 100_000
 """Sets that are no grid of which neighbourhoods are looked for: their number grows as the square of the sets."""
@@ -30,7 +30,7 @@ _PAIRS = 4_000_000
 
 Array = npt.NDArray[np.float64]
 
-Columns = Callable[[Sequence[str]], Mapping[str, Array]]
+TrialColumns = Callable[[Sequence[str]], Mapping[str, Array]]
 """Gives columns of the trials of one span, by name, in the order of the candidates."""
 
 
@@ -60,7 +60,7 @@ class Chosen:
 def select(
     choice: Choice,
     leaders: Leaders,
-    columns: Columns,
+    columns: TrialColumns,
     candidates: Candidates,
     first: int = 0,
     space: Space | None = None,
@@ -72,7 +72,7 @@ def select(
     choice : Choice
     leaders : Leaders
         Of the span.
-    columns : Columns
+    columns : TrialColumns
         Read only where the leaders do not say it all.
     candidates : Candidates
     first : int

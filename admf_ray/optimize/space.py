@@ -19,6 +19,8 @@ __all__ = ["Candidates", "Dimension", "DrawnRange", "Space", "axis_values", "exp
 _MOST = 20_000_000
 _BLOCK = 1_000_000
 _TENTHS = 10
+_OFF = 1e-9
+"""How far from a step a value may lie, of steps: for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,18 @@ class Dimension:
         """The only value, if there is one."""
         return None if isinstance(self.span, DrawnRange) or len(self.span) != 1 else float(self.span[0])
 
+    def holds(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Say which values are searched: listed, or on a step of a range; NaN of what may not be in play is, too."""
+        rests = np.isnan(values) & (self.owner is not None)
+        if not isinstance(self.span, DrawnRange):
+            return np.asarray(rests | np.isin(values, self.span))
+        found = (self.span.low <= values) & (values <= self.span.high)
+        step = 1.0 if self.span.step is None and self.parameter.kind == "int" else self.span.step
+        if step is not None:
+            steps = (values - self.span.low) / step
+            found &= np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps))
+        return np.asarray(rests | found)
+
     def coordinates(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Give where values lie, so that neighbours are not more than 1 apart.
 
@@ -255,6 +269,11 @@ class Space:
         for constraint in (*self.strategy.constraints, *self.constraints):
             holds &= satisfied(constraint, columns)
         return holds
+
+    def holds(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Say which parameter sets, shape [candidate, parameter], are searched: values of each that obey all."""
+        inside = [one.holds(column) for one, column in zip(self.dimensions, values.T, strict=True)]
+        return np.asarray(self.obeying(values) & np.all(inside, axis=0))
 
     def points(self, given: Sequence[Mapping[str, float]]) -> npt.NDArray[np.float64]:
         """Give the parameter sets that a user suggests, shape [point, parameter].

@@ -117,7 +117,7 @@ class Study:
         trials, adaptive = self._adaptive.trials, self._adaptive
         most = _FRUITLESS * trials, max(_IN_A_ROW, trials)
         while len(self._found) < trials and self._fruitless < most[0] and self._in_a_row < most[1]:
-            seed = seed_of(adaptive.seed, "study", self.window, self._batch)
+            seed = seed_of(adaptive.seed, "study", adaptive.first + self.window, self._batch)
             self._study.sampler = _SAMPLERS[adaptive.sampler](seed)
             asked = min(adaptive.batch, trials - len(self._found))
             self._trials = []
@@ -279,7 +279,7 @@ class Studies:
             found = {(stage, params): Known(metrics, worst) for params, metrics, worst in rows}
             self._bars[window] += len(sets) * done.result.bars
         else:
-            failed = Failed(0, window, done.failure, done.host, done.attempts)
+            failed = Failed.of(done, 0, window)
             found = {(stage, params): Known(np.full(len(METRICS), np.nan), failed=failed) for params in sets}
         self._known[window].update(found)
         if all((stage, params) in self._known[window] for params in self._asked[window]):

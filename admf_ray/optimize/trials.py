@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from admf_ray._types import Fault
+from admf_ray._types import ChunkDone, Fault
 from admf_ray.engine import hosting, sweep
 from admf_ray.optimize.blocks import WORST_BLOCK, worst_blocks
 from admf_ray.optimize.objective import Choice, choose, front
@@ -129,6 +129,12 @@ class Failed:
     fault: Fault
     host: str
     attempts: int
+
+    @classmethod
+    def of(cls, done: ChunkDone, candidate: int, window: int | None = None) -> "Failed":
+        """Give a candidate that failed as a chunk by itself."""
+        assert done.failure is not None
+        return cls(candidate, window, done.failure, done.host, done.attempts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     Raises
     ------
     ConfigError
-        Where the run had other candidates or windows.
+        Where the run had other candidates or windows, or candidates are proposed anew for each window.
     DataError
         Where the bars do not continue those of the run.
     ReproductionError
@@ -120,6 +120,11 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     assert run.directory is not None
     if changed := run.changed():
         raise ReproductionError(f"run: '{run.directory}' is no longer as it was left: {', '.join(changed)}")
+    if search.adaptive is not None:
+        raise ConfigError(
+            f"run: search.sampler={search.adaptive.sampler} proposes candidates for each window by itself; allowed: a "
+            "run with grid, random or qmc, whose windows have the same candidates, or a new run"
+        )
     _check_bars(run, search.bars)
     if not _same_candidates(run, search.candidates):
         raise ConfigError(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from admf_ray._types import ChunkDone, Fault
+from admf_ray.optimize import Failed
 
-__all__ = ["Recovery", "plan_recovery", "read_records", "untried"]
+__all__ = ["Recovery", "failure_record", "plan_recovery", "read_records", "untried"]
 
 _LONGEST = 1e6
 _SHOWN = 10
@@ -126,8 +127,24 @@ def plan_recovery(
     return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced)
 
 
+def failure_record(failed: Failed, parameters: Mapping[str, float | str]) -> dict[str, Any]:
+    """Tell of a candidate that failed; of a study, whose sets have no number yet, by its window."""
+    where = {"candidate": failed.candidate} if failed.window is None else {"window": failed.window}
+    return {
+        **where,
+        "parameters": parameters,
+        "error": failed.fault.error,
+        "message": failed.fault.message,
+        "host": failed.host,
+        "attempts": failed.attempts,
+        "fault": failed.fault.kind,
+        # A mapping, which lines of the log leave out.
+        "details": {"traceback": failed.fault.traceback},
+    }
+
+
 def _failure(record: Mapping[str, Any]) -> ChunkDone:
-    """Give back what a record tells of a candidate that failed."""
+    """Give back what `failure_record` tells of a candidate."""
     fault = Fault(record["fault"], record["error"], record["message"], record["details"]["traceback"])
     chunk = record["candidate"], record["candidate"] + 1
     return ChunkDone(0, chunk, 0.0, record["host"], None, fault, record["attempts"])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from admf_ray._types import ChunkDone, Executor, Fault, Observer
+from admf_ray._types import Executor, Observer
 from admf_ray.data.spans import Stretch, bars_in
 from admf_ray.errors import ChunkError
 from admf_ray.indicators import Hub
@@ -31,7 +31,7 @@ from admf_ray.optimize.blocks import WORST_BLOCK, swept_spans
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache, sweep_key
 from admf_ray.workflow.frames import failures_frame
-from admf_ray.workflow.recovery import untried
+from admf_ray.workflow.recovery import failure_record, untried
 from admf_ray.workflow.resources import MEASURED, measured, phase_resources
 from admf_ray.workflow.reusing import Reused, reused_chunks
 from admf_ray.workflow.studying import Studying
@@ -174,7 +174,7 @@ def _sweep_windows(
         first, last = done.chunk
         if done.failure is not None:
             failures.append(done)
-            observe("FAILURE", _failure_record(search, done, done.failure))
+            observe("FAILURE", failure_record(Failed.of(done, first), search.parameters(first)))
         else:
             leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
             files.add(done.result, leaders)
@@ -182,11 +182,7 @@ def _sweep_windows(
         rows.append(timed | measured(done, done.result.containers))
         observe("CHUNK", {**timed, "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
-    failed = [
-        Failed(done.chunk[0], None, done.failure, done.host, done.attempts)
-        for done in failures
-        if done.failure is not None
-    ]
+    failed = [Failed.of(done, done.chunk[0]) for done in failures]
     _check_some(failed, total)
     if cache is not None and reused.trials < (total - len(failures)) * len(spans):
         cache.keep(files.folder, {key: files.sound()})
@@ -280,21 +276,6 @@ def _check_some(failures: Sequence[Failed], candidates: int) -> None:
 def _tell_containers(observe: Observer, host: str, containers: Sequence[dict[str, Any]]) -> None:
     if containers:
         observe("CONTAINERS", {"host": host, "containers": containers})
-
-
-def _failure_record(search: Search, done: ChunkDone, fault: Fault) -> dict[str, Any]:
-    candidate = done.chunk[0]
-    return {
-        "candidate": candidate,
-        "parameters": search.parameters(candidate),
-        "error": fault.error,
-        "message": fault.message,
-        "host": done.host,
-        "attempts": done.attempts,
-        "fault": fault.kind,
-        # A mapping, which lines of the log leave out.
-        "details": {"traceback": fault.traceback},
-    }
 
 
 _TIMED = {"chunk": pl.Int64, "first": pl.Int64, "last": pl.Int64, "host": pl.String, "seconds": pl.Float64, **MEASURED}

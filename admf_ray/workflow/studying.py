@@ -25,6 +25,7 @@ from admf_ray.optimize import (
 )
 from admf_ray.workflow.chunk_cache import ChunkCache, study_keys
 from admf_ray.workflow.frames import boundary
+from admf_ray.workflow.recovery import failure_record
 from admf_ray.workflow.resources import measured
 from admf_ray.workflow.reusing import Reused, reused_studies
 from admf_ray.workflow.trials import StudyFiles
@@ -220,20 +221,7 @@ class Studying:
 
     def _tell_failure(self, failed: Failed, params: Sequence[float]) -> None:
         named = Candidates.listed(self._search.candidates.names, np.array([params]))
-        self._observe(
-            "FAILURE",
-            {
-                "window": failed.window,
-                "parameters": replace(self._search, candidates=named).parameters(0),
-                "error": failed.fault.error,
-                "message": failed.fault.message,
-                "host": failed.host,
-                "attempts": failed.attempts,
-                "fault": failed.fault.kind,
-                # A mapping, which lines of the log leave out.
-                "details": {"traceback": failed.fault.traceback},
-            },
-        )
+        self._observe("FAILURE", failure_record(failed, replace(self._search, candidates=named).parameters(0)))
 
 
 def _sets(known: Mapping[tuple[Stage, Params], Known]) -> int:

@@ -123,10 +123,12 @@ def refit(search: Search, window: Window, choice: Choice, executor: Executor, ob
     Today
     """
     bars = search.bars
-    span = (window.train_start, window.train_stop)
+    if search.adaptive is not None:
+        # The study that a walk-forward has of this window.
+        search = replace(search, adaptive=replace(search.adaptive, first=window.index))
     with TemporaryDirectory(prefix="admf_ray-") as folder:
         recorded = recorded_metrics("objective", choice)
-        swept = search_windows(search, [span], choice, recorded, executor, observe, Path(folder))
+        swept = search_windows(search, [window.train], choice, recorded, executor, observe, Path(folder))
     search = swept.search
     chosen = swept.chosen[0]
     tested = range(window.test_start, window.test_stop)

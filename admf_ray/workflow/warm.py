@@ -4,15 +4,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from admf_ray.optimize import DrawnRange, Space
+from admf_ray.optimize import Space
 from admf_ray.workflow.results import RunResult
 
 __all__ = ["best_sets"]
-
-_OFF = 1e-9
 
 
 def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, float]]:
@@ -29,15 +26,14 @@ def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, floa
     Returns
     -------
     list of dict of str to float
-        Of what is in play.
-        Winners in the order of their windows, then the sets of the best trials, whatever their window; equal objectives
-        in the order of windows and candidates.
+        Of what is in play. Winners in the order of their windows, then the sets of the best trials, whatever their
+        window; equal objectives in the order of windows and candidates.
     """
     winners = (
         run.windows.drop_nulls("candidate")["candidate"] if "windows" in run.tables else pl.Series([], dtype=pl.Int32)
     )
     candidates = run.tables.stored["candidates"].read().select(space.names)
-    inside = _inside(space, candidates.to_numpy().astype(np.float64))
+    inside = space.holds(candidates.to_numpy().astype(np.float64))
     could_win = pl.col("status") == "complete"
     # A set counts once, however many windows it was tried in: the best of each is enough to rank them.
     ranked = run.tables.stored["trials"].collect(
@@ -57,20 +53,3 @@ def best_sets(run: RunResult, space: Space, most: int) -> list[Mapping[str, floa
             named = zip(space.names, candidates.row(candidate), strict=True)
             found[tuple((name, value) for name, value in named if not math.isnan(value))] = None
     return [dict(point) for point in found]
-
-
-def _inside(space: Space, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Say which parameter sets lie in a space, and on its steps."""
-    found = space.obeying(values)
-    for dimension, column in zip(space.dimensions, values.T, strict=True):
-        span = dimension.span
-        rests = np.isnan(column) & (dimension.owner is not None)
-        if not isinstance(span, DrawnRange):
-            found &= rests | np.isin(column, span)
-            continue
-        found &= rests | ((span.low <= column) & (column <= span.high))
-        step = span.step if span.step is not None or dimension.parameter.kind != "int" else 1.0
-        if step is not None:
-            steps = (column - span.low) / step
-            found &= rests | (np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps)))
-    return found

@@ -226,6 +226,15 @@ def test_a_backtest_cannot_be_extended(files: Path, capsys: pytest.CaptureFixtur
     assert "experiment: walkforward is not the backtest of 'single'" in capsys.readouterr().err
 
 
+def test_a_run_whose_windows_have_candidates_of_their_own_is_not_extended(files: Path, capsys) -> None:
+    studies = ["search=tpe", "search.trials=3", "windows.test=8y", *SMALL, f"run_root={files}"]
+    assert main(["+experiment=walkforward", *csv(files / "older.csv"), *studies, "run_name=studies"]) == 0
+    newer = [f"run={files / 'studies'}", f"data.path={files / 'newer.csv'}", f"run_root={files}", "cluster=serial"]
+    assert main(["+experiment=walkforward", *newer, "report=none", "run_name=studies-longer"]) == 2
+    assert "run: search.sampler=tpe proposes candidates for each window" in " ".join(capsys.readouterr().err.split())
+    assert not (files / "studies-longer").exists()
+
+
 def today(files: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict:
     """What ``today`` says, as JSON."""
     capsys.readouterr()

@@ -175,3 +175,24 @@ class TestDeclared:
             found.candidates.select("member", "above_period", "above_margin").to_numpy(),
             [[0, np.nan, np.nan], [1, 10, 0.1], [1, 20, 0.1], [1, 30, 0.1]],
         )
+
+
+@pytest.mark.parametrize(
+    ("point", "options", "message"),
+    [
+        ("{fast: 70, slow: 200}", ["strategy.space.fast={low: 5, high: 60}"], "fast: 70, which tpe does not search"),
+        ("{fast: 7, slow: 200}", ["strategy.space.fast={low: 6, high: 62, step: 4}"], "fast: 7, which tpe does not"),
+        ("{fast: 15, slow: 200}", ["strategy.space.fast=[10, 20]"], "fast: 15, which tpe does not search; allowed: "),
+        ("{fast: 15, slow: 200}", ["strategy.params.fast=10"], "fast: 15, which tpe does not search; allowed: values"),
+    ],
+)
+def test_points_that_a_study_could_not_propose_are_refused(tmp_path, point, options, message, capsys) -> None:
+    asked = [
+        "search=tpe",
+        f"search.points=[{{fast: 10, slow: 100}},{point}]",
+        "strategy.space.slow={low: 80, high: 240}",
+    ]
+    # Of a space that strategy.space names, what it does not is fixed.
+    assert main(["+experiment=walkforward", *asked, *options, f"run_root={tmp_path}", "cluster=serial"]) == 2
+    assert f"search.points[1].{message}" in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())

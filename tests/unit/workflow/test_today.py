@@ -1,6 +1,8 @@
 """What now, day after day: the orders of all days add up to what the walk-forward held."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from admf_ray.cluster import SerialExecutor
 from admf_ray.core.records import Boundary, FillPolicy
 from admf_ray.data import Span, WindowPlan
 from admf_ray.engine.spec import AccountRules
-from admf_ray.optimize import Choice, expand_grid, plan_search
+from admf_ray.optimize import JOURNAL, Adaptive, Choice, DrawnRange, expand_grid, plan_search
 from admf_ray.strategies import STRATEGIES
+from admf_ray.workflow.searching import search_windows
 from admf_ray.workflow.today import Today, refit
 
 SPACE = {"fast": [10.0, 20.0], "slow": [50.0, 100.0]}
@@ -112,3 +115,22 @@ def test_who_knows_nothing_yet_says_so(sp500) -> None:
         None,
         0.0,
     )
+
+
+def test_the_study_of_today_is_that_of_its_window_and_is_not_stored(sp500, tmp_path: Path, monkeypatch) -> None:
+    strategy, windows = STRATEGIES["sma_cross"], plan(PLANS["rolling"]).cut(sp500)[:3]
+    ranges = {"fast": DrawnRange(2, 60), "slow": DrawnRange(20, 200)}
+    search = plan_search(sp500, strategy, expand_grid(strategy, {"fast": 5.0, "slow": 50.0}, {}), AccountRules())
+    search = replace(search, adaptive=Adaptive("tpe", 8, 2, 5, ranges, storage=JOURNAL))
+    folder = tmp_path / "run" / "phases" / "discovery" / "chunks"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with SerialExecutor() as executor:
+        spans = [window.train for window in windows]
+        found = search_windows(search, spans, CHOICE, ("sharpe", "trades"), executor, lambda *_: None, folder)
+        said = refit(search, windows[2], CHOICE, executor, lambda *_: None)
+    assert found.chosen[2] is not None
+    assert said.parameters == found.search.parameters(found.chosen[2].candidates)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "temporary"}
+    assert not list(temporary.iterdir())

@@ -57,8 +57,6 @@ class SearchSettings(Section):
     warmed: WarmedSettings | None = None
     storage: str | None = JOURNAL
 
-    storage: str | None = JOURNAL
-
     @field_validator("warm_start")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

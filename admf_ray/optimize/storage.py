@@ -179,16 +179,19 @@ class StudyStorage:
         for proposed, told in zip(studied.proposed.tolist(), studied.told.tolist(), strict=True):
             params = as_params(proposed)
             row, played = rows.get(params), self._played(params)
-            state = states.COMPLETE
+            state, why = states.COMPLETE, {}
             if np.isnan(told[0]):
                 state = states.PRUNED if row is not None and studied.pruned[row] else states.FAIL
+            elif row is None:
+                # The sampler was told the worst; nothing was evaluated.
+                state, why = states.FAIL, {"error": "breaks a constraint"}
             known = {} if row is None else {"candidate": first + row}
             yield optuna.trial.create_trial(
                 state=state,
                 values=told if state == states.COMPLETE else None,
                 params=played,
                 distributions={name: self._distributions[name] for name in played},
-                user_attrs=known | ({"error": causes[row]} if row in causes else {}),
+                user_attrs=known | why | ({"error": causes[row]} if row in causes else {}),
                 constraints=None if state != states.COMPLETE or row in eligible else {"may_win": 1.0},
             )
 

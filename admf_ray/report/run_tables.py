@@ -1,5 +1,6 @@
 """Tables that stand at the end of every run's page: trades, data, work."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,15 +8,51 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from admf_ray.report.definitions import certified_text, holdout_text, reused_text, selection_text, tried_text
+from admf_ray.report.definitions import (
+    certified_text,
+    holdout_text,
+    parameters_text,
+    reused_text,
+    selection_text,
+    tried_text,
+)
 from admf_ray.report.page import Table
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.causes import cause_line
 from admf_ray.workflow.performance import Performance
 
-__all__ = ["data_table", "data_text", "trades_table", "with_tries", "work_table"]
+__all__ = ["data_table", "data_text", "failures_table", "trades_table", "with_tries", "work_table"]
 
 _ROWS = 1_000
+
+
+def failures_table(result: RunResult) -> Table:
+    """List the first candidates that failed, with their parameters and why."""
+    failures = result.failures.head(_ROWS)
+    sets = result.tables.stored["candidates"].collect(
+        lambda rows: rows.filter(pl.col("candidate").is_in(failures["candidate"].unique().implode()))
+    )
+    names = [name for name in sets.columns if name != "candidate"]
+    known = failures.join(sets, on="candidate", how="left", maintain_order="left")
+    rows: list[list[Any]] = [
+        [
+            (str(row["candidate"]), row["candidate"]),
+            parameters_text({name: row[name] for name in names if not math.isnan(row[name])}),
+            row["error"],
+            row["message"],
+            (str(row["attempts"]), row["attempts"]),
+        ]
+        for row in known.iter_rows(named=True)
+    ]
+    some = "" if len(result.failures) <= _ROWS else f" The first {_ROWS:,} of {len(result.failures):,}."
+    return Table(
+        "failures",
+        "Failures",
+        f"Candidates that failed cost themselves only; tracebacks are in failures.parquet.{some}",
+        ["candidate", "parameters", "error", "what it said", "attempts"],
+        rows,
+        filtered=True,
+    )
 
 
 def trades_table(trades: pl.DataFrame, returns: npt.NDArray[np.float64]) -> Table:

@@ -14,7 +14,7 @@ from admf_ray.report.page import Card, Chart, Section, Table, plain_numbers, ren
 from admf_ray.report.path_charts import COLOURS, path_charts, return_charts
 from admf_ray.report.regime_sections import banded, regime_sections
 from admf_ray.report.resources_table import resources_table
-from admf_ray.report.run_tables import data_table, data_text, trades_table, with_tries, work_table
+from admf_ray.report.run_tables import data_table, data_text, failures_table, trades_table, with_tries, work_table
 from admf_ray.report.window_charts import WINDOW_FIGURES, surface_chart, window_sections
 from admf_ray.workflow import RunResult
 from admf_ray.workflow.performance import Performance
@@ -84,6 +84,8 @@ def run_page(performance: Performance) -> str:
     if paths is not None:
         sections += return_charts(paths.own, paths.benchmark)
         sections += [*_distribution(paths.trade_returns), trades_table(result.trades, paths.trade_returns)]
+    if "failures" in result.tables:
+        sections.append(failures_table(result))
     if performance.containers is not None:
         sections.append(container_boxes(performance.containers))
     sections += [data_table(performance), work_table(result), *resources_table(summary)]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -115,6 +116,15 @@ def test_it_is_listed_and_shown_with_its_cause(
     assert 1 + 2 <= found["attempts"] <= 1 + 4 + 1
     shown = f"failed: candidate {found['candidate']} (lag={LAGS[poison]}): {error}: "
     assert [message in line for line in screen.getvalue().splitlines() if line.startswith(shown)] == [True]
+
+
+def test_the_page_lists_those_that_failed_with_what_they_said(poisoned: RunResult) -> None:
+    assert poisoned.directory is not None
+    page = (poisoned.directory / "report.html").read_text()
+    (table,) = re.findall(r"<table[^>]*>(?:(?!</table>).)*what it said.*?</table>", page, flags=re.DOTALL)
+    assert table.count("<tr") == 1 + len(poisoned.failures)
+    for candidate in poisoned.failures["candidate"]:
+        assert f"lag={candidate + 1}<" in table
 
 
 def test_it_is_told_while_it_runs_and_counted_at_the_end(poisoned: RunResult) -> None:

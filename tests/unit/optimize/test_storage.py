@@ -105,11 +105,13 @@ def test_optuna_reads_what_the_study_was(place: str, tmp_path: Path) -> None:
     assert [trial.params for trial in found.trials] == [
         {"fast": int(fast), "slow": slow} for fast, slow in [*PARAMS, PARAMS[0], (60, 50.0)]
     ]
-    assert [trial.state for trial in found.trials].index(TrialState.FAIL) == 2
-    assert [trial.value for trial in found.trials] == [1.5, 2.25, None, 1.0, 1.5, 1.0]
+    assert [number for number, trial in enumerate(found.trials) if trial.state == TrialState.FAIL] == [2, 5]
+    assert [trial.value for trial in found.trials] == [1.5, 2.25, None, 1.0, 1.5, None]
     assert [trial.user_attrs.get("candidate") for trial in found.trials] == [4, 5, 6, 7, 4, None]
     assert found.trials[2].user_attrs["error"] == "ZeroDivisionError: division by zero"
-    assert [bool(trial.constraints) for trial in found.trials] == [False, False, False, True, False, True]
+    # It was never evaluated.
+    assert found.trials[5].user_attrs == {"error": "breaks a constraint"}
+    assert [bool(trial.constraints) for trial in found.trials] == [False, False, False, True, False, False]
     assert found.best_trial.number == 1
     assert found.trials[0].distributions["fast"] == optuna.distributions.IntDistribution(2, 60)
     assert len(found.trials_dataframe()) == 6

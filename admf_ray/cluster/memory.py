@@ -43,7 +43,7 @@ class Watch:
     >>> with Watch() as watch:
     ...     block = bytearray(b"x") * 50_000_000
     >>> use = watch.use()
-    >>> bool(use.growth > 40.0), bool(use.peak >= use.held)
+    >>> bool(use.held > 0.0), bool(use.peak >= use.held)
     (True, True)
     """
 

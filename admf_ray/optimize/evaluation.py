@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray.data.spans import bars_in
-from admf_ray.engine import hosting, sweep
 from admf_ray.engine.composition import Composition
 from admf_ray.indicators import Hub
 from admf_ray.optimize.blocks import blocks_of, swept_spans, worst_blocks
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.space import Candidates
-from admf_ray.optimize.trials import Failed, halved
+from admf_ray.optimize.trials import Failed, halved, simulated
 from admf_ray.plugins import activate
 
 __all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "Stage", "as_params", "evaluate", "parted"]
@@ -127,11 +126,9 @@ def evaluate(chunk: Proposed, bundle: Mapping[str, Any]) -> Evaluated:
     else:
         swept, trained = [blocks_of(span, choice.blocks)[chunk.stage]], [span]
     own = search.bundle(hub, swept, choice, (), trained) | {"max_containers": bundle.get("max_containers")}
-    is_driven = search.engine == "event_driven"
-    metrics = (hosting.run_chunk if is_driven else sweep.run_chunk)(params, wanted, own)
+    metrics, containers = simulated(params, wanted, own)
     worst = worst_blocks(metrics[:, 1:], choice)[:, 0] if len(swept) > 1 else np.full(len(params), np.nan)
-    bars = sum(map(bars_in, swept))
-    return Evaluated(metrics[:, 0], worst, bars, hosting.live_containers() if is_driven else [])
+    return Evaluated(metrics[:, 0], worst, sum(map(bars_in, swept)), containers)
 
 
 def parted(chunk: Proposed) -> list[Proposed]:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 
 from admf_ray._types import ChunkDone
@@ -57,8 +56,6 @@ _IN_A_ROW = 100
 """So many of them, or as many as there may be trials, say that a space is exhausted or a sampler has converged."""
 
 _COMPLETE, _FAILED, _PRUNED = STATUSES[0], STATUSES[3], STATUSES[4]
-Array = npt.NDArray[np.float64]
-Span = tuple[int, int]
 
 
 class Study:

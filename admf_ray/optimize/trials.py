@@ -25,6 +25,7 @@ __all__ = [
     "halved",
     "recorded_metrics",
     "recording",
+    "simulated",
     "sweep_chunk",
 ]
 
@@ -174,11 +175,29 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     first, last = chunk
     candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"], bundle["products"])
     wanted = bundle["requests"].wanted(candidates, first, last)
-    is_driven = bundle["engine"] == "event_driven"
-    run = hosting.run_chunk if is_driven else sweep.run_chunk
-    metrics = run(candidates.block(first, last), wanted, bundle)
-    found = _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
-    return replace(found, containers=hosting.live_containers()) if is_driven else found
+    metrics, containers = simulated(candidates.block(first, last), wanted, bundle)
+    return replace(_cut_down(first, metrics, bundle["choice"], bundle["recorded"]), containers=containers)
+
+
+def simulated(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any]
+) -> tuple[npt.NDArray[np.float64], list[dict[str, Any]]]:
+    """Simulate candidates by the engine of a bundle.
+
+    Parameters
+    ----------
+    params, wanted, bundle
+        As in `admf_ray.engine.sweep.run_chunk`; and the ``engine``.
+
+    Returns
+    -------
+    metrics : float64 array, shape [candidate, span, len(METRICS)]
+    containers : list of dict
+        That live on the host; see `admf_ray.engine.hosting.live_containers`.
+    """
+    if bundle["engine"] == "event_driven":
+        return hosting.run_chunk(params, wanted, bundle), hosting.live_containers()
+    return sweep.run_chunk(params, wanted, bundle), []
 
 
 def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, recorded: Sequence[str]) -> TrialChunk:

@@ -214,13 +214,15 @@ def parameter_number(record: Mapping[str, Any], name: str, value: float) -> tupl
     return f"{value:g}", value
 
 
-def parameters_text(parameters: Mapping[str, float | str]) -> str:
+def parameters_text(parameters: Mapping[str, float | str], between: str = " ") -> str:
     """Write a parameter set, with the strategy that it is of where there are several; of sets that trade together all.
 
     Examples
     --------
     >>> parameters_text({"fast": 5.0, "width": 1.5})
     'fast=5 width=1.5'
+    >>> parameters_text({"fast": 5.0, "width": 1.5}, between=", ")
+    'fast=5, width=1.5'
     >>> parameters_text({"fast": 5.0, "slow": 9.0, "cross_2_fast": 6.0, "cross_2_slow": 8.0})
     'fast/slow 5/9, 6/8'
     """
@@ -230,7 +232,7 @@ def parameters_text(parameters: Mapping[str, float | str]) -> str:
         values = [f"{parameters[name]:g}" for name in (*names, *of_others)]
         sets = [values[first : first + len(names)] for first in range(0, len(values), len(names))]
         return f"{'/'.join(names)} {', '.join(map('/'.join, sets))}"
-    return " ".join(
+    return between.join(
         f"{name}={value}" if isinstance(value, str) else f"{name}={value:g}" for name, value in parameters.items()
     )
 

@@ -192,7 +192,7 @@ def print_backtest(console: Console, result: RunResult) -> None:
     """Print one backtest beside buy and hold."""
     summary = result.summary
     begin, end = (day_text(moment) for moment in summary["span"])
-    parameters = parameters_text(summary["parameters"]).replace(" ", ", ")
+    parameters = parameters_text(summary["parameters"], ", ")
     console.print(f"{summary['strategy']} {parameters}, from {begin} to before {end}", highlight=False)
     _emphasized(console, _beside(summary, "metrics", "backtest"), summary["strategy"])
     _print_regimes(console, result)

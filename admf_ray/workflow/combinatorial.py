@@ -16,7 +16,6 @@ from admf_ray.optimize import (
     WindowOutcome,
     buy_and_hold,
     certify,
-    evaluate_window,
     longest_memory,
     recorded_metrics,
     refill,
@@ -26,11 +25,12 @@ from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.discovery import (
     audited,
+    evaluated,
     front_frames,
+    judged_tests,
     relative_to,
-    span_variant,
     survival,
-    window_record,
+    winner_variants,
     work_record,
 )
 from admf_ray.workflow.frames import account_frames, boundary, equity_frame, windows_frame
@@ -76,24 +76,16 @@ def run_combinatorial(
     found = search_windows(
         search, [split.train for split in splits], choice, recorded, executor, observe, folder / "chunks", cache
     )
+    if found.search is not search:
+        # Studies may have tried what was not foreseen.
+        separation = FoldSeparation.prove(plan, folds, search.bars, longest_memory(found.search).bars)
     search, hub = found.search, found.hub
-    # A study may have tried what was not foreseen.
-    separation = FoldSeparation.prove(plan, folds, search.bars, longest_memory(search).bars)
-    outcomes = []
-    for fold in folds:
-        observe("NEXT_WINDOW", {"window": fold.window.index, "of": len(folds)})
-        outcome = evaluate_window(search, hub, fold.window, found.chosen[fold.split.index])
-        outcomes.append(outcome)
-        observe("TRAIN_WINDOW", window_record(search, outcome, outcome.train))
-        observe("TEST_WINDOW", window_record(search, outcome, outcome.test.metrics if outcome.test else None))
+    chosen = [found.chosen[fold.split.index] for fold in folds]
+    outcomes = evaluated(search, hub, [fold.window for fold in folds], chosen, observe)
     certified = certify(search, hub, outcomes, executor)
     paths = _paths(search, folds, outcomes)
-    tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
-    judged = [
-        (outcome.window.index, outcome.chosen.candidates, outcome.test)
-        for outcome in outcomes
-        if outcome.chosen is not None and outcome.test is not None
-    ]
+    judged = judged_tests(outcomes)
+    tested = [(window, segment) for window, _, segment in judged]
     trials = trials_table(folder / "trials.parquet", found.trials(0), choice)
     fronts, sizes = front_frames(found.leaders, choice)
     frames = {
@@ -134,14 +126,8 @@ def run_combinatorial(
         refilled = _paths(pessimistic, folds, refill(pessimistic, hub, outcomes))
         summary["next_open"] = _means(_paths_frame(pessimistic, refilled).select(METRICS))
     observe("WALK_FORWARD_SUMMARY", summary)
-    variants = [
-        span_variant(search, f"w{window.index:02d}", outcome.chosen.candidates, (window.test_start, window.test_stop))
-        for outcome in outcomes
-        for window in [outcome.window]
-        if outcome.chosen is not None
-    ]
     tables = Tables(frames, {"candidates": candidates_table(folder, search.candidates), "trials": trials})
-    return PhaseResult(PHASE, tables, summary, variants, found.forget)
+    return PhaseResult(PHASE, tables, summary, winner_variants(search, outcomes), found.forget)
 
 
 def _paths(search: Search, folds: Sequence[Fold], outcomes: Sequence[WindowOutcome]) -> list[Stitched]:

@@ -14,6 +14,7 @@ from admf_ray._types import Executor, Observer
 from admf_ray.data import Separation, Window
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.result import Segment
+from admf_ray.indicators import Hub
 from admf_ray.optimize import (
     Choice,
     Chosen,
@@ -40,7 +41,7 @@ from admf_ray.workflow.frames import (
     windows_frame,
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
-from admf_ray.workflow.regimes import fitted_numbers, regime_frames
+from admf_ray.workflow.regimes import Judged, fitted_numbers, regime_frames
 from admf_ray.workflow.searching import PHASE, Searched, search_windows
 from admf_ray.workflow.stored import Tables
 from admf_ray.workflow.trials import candidates_table, trials_table
@@ -48,13 +49,15 @@ from admf_ray.workflow.trials import candidates_table, trials_table
 __all__ = [
     "PHASE",
     "audited",
+    "evaluated",
     "front_frames",
+    "judged_tests",
     "relative_to",
     "run_sweep",
     "run_walk_forward",
     "span_variant",
     "survival",
-    "window_record",
+    "winner_variants",
     "work_record",
 ]
 
@@ -104,21 +107,11 @@ def run_walk_forward(
     before = [] if earlier is None else earlier.chosen(search, choice)
     hub, chosen = found.hub, [*before, *found.chosen]
     leaders = [*([] if earlier is None else earlier.leaders), *found.leaders]
-    outcomes = []
-    for window in windows:
-        observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, chosen[window.index])
-        outcomes.append(outcome)
-        observe("TRAIN_WINDOW", window_record(search, outcome, outcome.train))
-        observe("TEST_WINDOW", window_record(search, outcome, outcome.test.metrics if outcome.test else None))
+    outcomes = evaluated(search, hub, windows, chosen, observe)
     certified = certify(search, hub, outcomes, executor)
     stitched = stitch(search, outcomes)
-    tested = [(outcome.window.index, outcome.test) for outcome in outcomes if outcome.test is not None]
-    judged = [
-        (outcome.window.index, outcome.chosen.candidates, outcome.test)
-        for outcome in outcomes
-        if outcome.chosen is not None and outcome.test is not None
-    ]
+    judged = judged_tests(outcomes)
+    tested = [(window, segment) for window, _, segment in judged]
     old = iter(()) if earlier is None else earlier.trial_rows(recorded, choice, len(search.candidates))
     trials = trials_table(folder / "trials.parquet", chain(old, found.trials(known)), choice)
     fronts, sizes = front_frames(leaders, choice)
@@ -155,18 +148,7 @@ def run_walk_forward(
         pessimistic = search.at_next_open()
         summary["next_open"] = stitch(pessimistic, refill(pessimistic, hub, outcomes)).metrics
     observe("WALK_FORWARD_SUMMARY", summary)
-    variants = [
-        span_variant(
-            search,
-            f"w{outcome.window.index:02d}",
-            outcome.chosen.candidates,
-            (outcome.window.test_start, outcome.window.test_stop),
-            outcome.window.train,
-        )
-        for outcome in outcomes
-        if outcome.chosen is not None
-    ]
-    return PhaseResult(PHASE, tables, summary, variants, found.forget)
+    return PhaseResult(PHASE, tables, summary, winner_variants(search, outcomes), found.forget)
 
 
 def run_sweep(
@@ -217,6 +199,54 @@ def run_sweep(
     summary |= sizes
     tables = Tables({**fronts, **found.frames}, stored)
     return PhaseResult(PHASE, tables, summary, variants, found.forget)
+
+
+def evaluated(
+    search: Search, hub: Hub, windows: Sequence[Window], chosen: Sequence[Chosen | None], observe: Observer
+) -> list[WindowOutcome]:
+    """Test what was chosen for each window, and tell of it.
+
+    Parameters
+    ----------
+    search : Search
+    hub : Hub
+    windows : sequence of Window
+    chosen : sequence of (Chosen or None)
+        One for each window.
+    observe : Observer
+    """
+    outcomes = []
+    for window, own in zip(windows, chosen, strict=True):
+        observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
+        outcome = evaluate_window(search, hub, window, own)
+        outcomes.append(outcome)
+        observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
+        observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
+    return outcomes
+
+
+def judged_tests(outcomes: Iterable[WindowOutcome]) -> list[Judged]:
+    """Give the number, the candidates and the test of each window that was not spent in cash."""
+    return [
+        (outcome.window.index, outcome.chosen.candidates, outcome.test)
+        for outcome in outcomes
+        if outcome.chosen is not None and outcome.test is not None
+    ]
+
+
+def winner_variants(search: Search, outcomes: Iterable[WindowOutcome]) -> list[Variant]:
+    """Give the winner of each window over its test span."""
+    return [
+        span_variant(
+            search,
+            f"w{outcome.window.index:02d}",
+            outcome.chosen.candidates,
+            (outcome.window.test_start, outcome.window.test_stop),
+            outcome.window.train,
+        )
+        for outcome in outcomes
+        if outcome.chosen is not None
+    ]
 
 
 def front_frames(leaders: Sequence[Leaders], choice: Choice) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
@@ -319,7 +349,7 @@ def survival(windows: pl.DataFrame) -> dict[str, float]:
     }
 
 
-def window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
+def _window_record(search: Search, outcome: WindowOutcome, metrics: dict[str, float] | None) -> dict[str, Any]:
     """Say for the record of progress what won a window, with its metrics in training or in the test."""
     chosen = outcome.chosen
     return {

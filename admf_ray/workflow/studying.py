@@ -172,9 +172,10 @@ class Studying:
     ) -> None:
         from admf_ray.optimize.study import Studies, planned_study
 
+        bundle = self._bundle
         for window in windows:
             self._sets[window] = _sets(known.get(window, {}))
-        studies = Studies([planned_study(window, self._bundle) for window in windows], 1, known)
+        studies = Studies([planned_study(window, bundle) for window in windows], 1, known)
         while studies.finished:
             self._finish(studies.finished.pop())
         for done in self._executor.each(EVALUATE, studies, shared, parted, self._tell):

@@ -1,7 +1,6 @@
 """Trials in files: a chunk each as they finish, and one table in the end."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from admf_ray._types import Fault
 from admf_ray.errors import ReproductionError
-from admf_ray.files import cut_torn_line, write_whole
+from admf_ray.files import cut_torn_line, sync, write_whole
 from admf_ray.optimize import (
     STATUSES,
     Candidates,
@@ -315,10 +314,9 @@ class StudyFiles:
             )
             for (stage, params), known in found.items()
         ]
-        with self._sets.open("a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
+        with self._sets.open("ab") as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
+            sync(file)
 
     def kept(self) -> dict[int, dict[tuple[Stage, Params], Known]]:
         """Read the sets that were evaluated, by window."""

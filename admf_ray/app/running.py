@@ -215,7 +215,8 @@ def run_search(
     effort: Effort,
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
-    with open_executor(settings.cluster) as executor, stopped_by_signals():
+    # Ray loses signals while it starts, and takes SIGTERM for itself once it has.
+    with stopped_by_signals(), open_executor(settings.cluster) as executor, stopped_by_signals():
         return run_phase(
             settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder), effort
         )
@@ -223,7 +224,7 @@ def run_search(
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Have SIGTERM stop the block as Ctrl-C does; to be entered after Ray, which takes the signal for itself.
+    """Have SIGTERM stop the block as Ctrl-C does, and SIGHUP, unless it is ignored (nohup).
 
     What is raised while a library clears errors (types of arguments that a kernel is called with, finalizers) is lost:
     it is raised again every second until the block has been left. What cleans up on the way out is left in peace.
@@ -241,9 +242,17 @@ def stopped_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
+    except SystemExit as end:
+        # What Ray makes of SIGTERM while it starts.
+        if end.code != signal.SIGTERM:
+            raise
+        raise KeyboardInterrupt from end
     finally:
         for number in before:
             signal.signal(number, signal.SIG_IGN)

@@ -5,10 +5,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from admf_ray._types import ChunkDone, Fault, HostLimits, Observer, Split
 from admf_ray.cluster.faults import Retries, died, raised, timed_out
@@ -52,6 +55,14 @@ def _connect(address: str) -> None:
 def _resources() -> dict[str, float]:
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources
+
+
+def _end_monitor() -> None:
+    """End the process in which Ray looks for nodes to add: it takes no SIGTERM, and Ray would wait a second for it."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any(part.endswith("autoscaler/_private/monitor.py") for part in child.cmdline()):
+                child.kill()
 
 
 class RayExecutor:
@@ -298,6 +309,7 @@ class RayExecutor:
             self._pool.close()
         self.release_files()
         if self._owns_ray:
+            _end_monitor()
             ray.shutdown()
 
     def __enter__(self) -> Self:

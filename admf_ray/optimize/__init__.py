@@ -2,7 +2,7 @@
 
 from admf_ray.optimize.blocks import EARLIEST, blocks_of, check_blocks
 from admf_ray.optimize.capacity import check_memory
-from admf_ray.optimize.certification import certify, segment_fingerprint
+from admf_ray.optimize.certification import certify, rerun, segment_fingerprint
 from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, as_params, parted
 from admf_ray.optimize.objective import COMPOSITES, OBJECTIVES, SELECTIONS, STATUSES, Choice, choose, trial_status
 from admf_ray.optimize.place import JOURNAL, checked_place, shown_place
@@ -21,6 +21,7 @@ from admf_ray.optimize.trials import (
     failed_trials,
     recorded_metrics,
     recording,
+    undivided,
 )
 from admf_ray.optimize.walk_forward import (
     Stitched,
@@ -85,6 +86,7 @@ __all__ = [
     "recorded_metrics",
     "recording",
     "refill",
+    "rerun",
     "segment_fingerprint",
     "select",
     "shown_place",
@@ -92,4 +94,5 @@ __all__ = [
     "sweep_spans",
     "trained",
     "trial_status",
+    "undivided",
 ]

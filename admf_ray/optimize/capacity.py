@@ -38,13 +38,17 @@ def check_memory(search: Search, spans: int, hosts: int = 0, hard: float | None 
         With the arithmetic.
     """
     candidates, best = search.sets, min(search.sets, BEST)
-    hub = search.plan.height * len(search.bars) * 8
+    height, raw = search.plan.height, len(FIELDS) * search.requests.symbols
+    if search.adaptive is not None:
+        # The series of what wins each window.
+        height = raw + (height - raw) * spans
+    hub = height * len(search.bars) * 8
     needed = hub + candidates * _EACH + best * spans * len(METRICS) * 8
     free = psutil.virtual_memory().available
     if needed > free:
         raise CapacityError(
             f"strategy.space: {candidates:,} candidates of {_EACH} B, the best {best:,} of {spans} spans x "
-            f"{len(METRICS)} metrics of 8 B, and a hub of {search.plan.height:,} x {len(search.bars):,} of 8 B take "
+            f"{len(METRICS)} metrics of 8 B, and a hub of {height:,} x {len(search.bars):,} of 8 B take "
             f"{needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; allowed: fewer candidates or windows"
         )
     rows, chunk = _rows(search), min(candidates, FIRST_CHUNK)

@@ -1,12 +1,14 @@
 """Certification: winners are simulated once more by the other engine, on the hosts, and must come out bit for bit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from admf_ray._types import Executor
+from admf_ray._types import Executor, Observer
 from admf_ray.core.records import FILL
+from admf_ray.data.windows import Window
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.event_driven import run_segment_in_container
 from admf_ray.engine.result import Segment, run_segment
@@ -15,10 +17,12 @@ from admf_ray.errors import ReproductionError
 from admf_ray.fingerprint import fingerprint_columns
 from admf_ray.indicators import Hub
 from admf_ray.optimize.search import Search
+from admf_ray.optimize.selection import Chosen
+from admf_ray.optimize.trials import Failed, undivided
 from admf_ray.optimize.walk_forward import WindowOutcome
 from admf_ray.plugins import activate, active_plugins
 
-__all__ = ["certify", "rerun_winners", "segment_fingerprint"]
+__all__ = ["certify", "rerun", "rerun_winner", "segment_fingerprint"]
 
 
 def segment_fingerprint(segment: Segment) -> str:
@@ -35,69 +39,103 @@ def segment_fingerprint(segment: Segment) -> str:
     )
 
 
-def rerun_winners(chunk: Sequence[tuple[Any, ...]], bundle: Mapping[str, Any]) -> list[str]:
-    """Simulate winners by the engine of the bundle; what hosts call.
+def rerun_winner(window: int, bundle: Mapping[str, Any]) -> str:
+    """Simulate a window's winner over its test span by the engine of the bundle; what hosts call.
 
     Parameters
     ----------
-    chunk : sequence of (composition, rules, flat, rows, params, fitted, start, stop)
-        Of `admf_ray.engine.setup.Setup`, the composition by its names; and the span.
+    window : int
     bundle : mapping
-        What `certify` shares.
+        What `rerun` shares. Its ``winners`` have for each window (composition, rules, flat, rows, params, fitted,
+        start, stop): of `admf_ray.engine.setup.Setup`, the composition by its names; and the span.
 
     Returns
     -------
-    list of str
-        Fingerprints.
+    str
+        Fingerprint.
     """
     activate(bundle["plugins"])
     run = run_segment_in_container if bundle["in_containers"] else run_segment
-    series = bundle["bars"], bundle["matrix"]
-    return [
-        segment_fingerprint(
-            run(Setup(Composition.named(names), *series, rows, params, rules, flat, fitted), start, stop)
-        )
-        for names, rules, flat, rows, params, fitted, start, stop in chunk
-    ]
+    names, rules, flat, rows, params, fitted, *span = bundle["winners"][window]
+    setup = Setup(Composition.named(names), bundle["bars"], bundle["matrix"], rows, params, rules, flat, fitted)
+    return segment_fingerprint(run(setup, *span))
 
 
-def certify(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome], executor: Executor) -> int:
-    """Have the winners of windows simulated by the engine that the search did not use, wherever the executor computes.
+def rerun(
+    search: Search,
+    hub: Hub,
+    windows: Sequence[Window],
+    chosen: Sequence[Chosen | None],
+    executor: Executor,
+    tell: Observer | None = None,
+) -> tuple[dict[int, str], list[Failed]]:
+    """Simulate the winners over their test spans by the engine that the search does not use, on the hosts.
+
+    It comes before the tests themselves: what does harm there does it to a host.
+
+    Parameters
+    ----------
+    search : Search
+    hub : Hub
+    windows : sequence of Window
+    chosen : sequence of (Chosen or None)
+        One for each window; None for cash.
+    executor : Executor
+    tell : callable, optional
+        See `admf_ray._types.Executor.each`.
 
     Returns
     -------
-    int
-        How many there were; all of them agree with their tests.
-
-    Raises
-    ------
-    ReproductionError
-        Names the windows whose winners came out otherwise.
+    prints : dict of int to str
+        Fingerprint of what each winner came to, by window.
+    failures : list of Failed
+        Winners that cannot be tested, in the order of the windows; of those that trade together the first one.
     """
-    tested = [(outcome, outcome.test) for outcome in outcomes if outcome.test is not None]
-    wanted = []
-    for outcome, _ in tested:
-        assert outcome.chosen is not None
-        setup = search.setup(hub, outcome.chosen.candidates, outcome.window.train)
-        span = outcome.window.test_start, outcome.window.test_stop
-        account = setup.rules, setup.flat
-        wanted.append((setup.composition.names(), *account, setup.rows, setup.params, setup.fitted, *span))
-    chunks = [wanted[first :: executor.workers] for first in range(min(executor.workers, len(wanted)))]
+    winners, first = {}, {}
+    for window, own in zip(windows, chosen, strict=True):
+        if own is not None:
+            setup = search.setup(hub, own.candidates, window.train)
+            candidate = setup.rows, setup.params, setup.fitted
+            names, account = setup.composition.names(), (setup.rules, setup.flat)
+            winners[window.index] = (names, *account, *candidate, window.test_start, window.test_stop)
+            first[window.index] = own.candidates[0]
     shared = executor.share(
         {
             "plugins": active_plugins(),
             "in_containers": search.engine == "compiled",
             "bars": search.bars,
             "matrix": hub.matrix,
+            "winners": winners,
         }
     )
-    found: dict[int, str] = {}
-    for first, prints in enumerate(executor.map("admf_ray.optimize.certification:rerun_winners", chunks, shared)):
-        found |= dict(zip(range(first, len(wanted), executor.workers), prints, strict=True))
-    wrong = [outcome.window.index for k, (outcome, test) in enumerate(tested) if found[k] != segment_fingerprint(test)]
+    prints, failures = {}, {}
+    for done in executor.each("admf_ray.optimize.certification:rerun_winner", winners, shared, undivided, tell):
+        if done.failure is None:
+            prints[done.chunk] = done.result
+        else:
+            fault = replace(done.failure, message=f"in its test: {done.failure.message}")
+            failures[done.chunk] = Failed.of(replace(done, failure=fault), first[done.chunk], done.chunk)
+    return prints, [failures[window] for window in sorted(failures)]
+
+
+def certify(outcomes: Sequence[WindowOutcome], prints: Mapping[int, str]) -> int:
+    """Compare the tests of windows with what `rerun` found.
+
+    Returns
+    -------
+    int
+        How many there were; all of them agree.
+
+    Raises
+    ------
+    ReproductionError
+        Names the windows whose winners came out otherwise.
+    """
+    found = {outcome.window.index: segment_fingerprint(outcome.test) for outcome in outcomes if outcome.test}
+    wrong = [window for window in found if prints[window] != found[window]]
     if wrong:
         raise ReproductionError(
             f"winners of windows {', '.join(map(str, wrong))} come out otherwise by the other engine; no result of "
             "this run is to be believed"
         )
-    return len(tested)
+    return len(found)

@@ -17,10 +17,24 @@ from admf_ray.optimize.space import Candidates
 from admf_ray.optimize.trials import Failed, halved, simulated
 from admf_ray.plugins import activate
 
-__all__ = ["EVALUATE", "Evaluated", "Known", "Params", "Proposed", "Stage", "as_params", "evaluate", "parted"]
+__all__ = [
+    "EVALUATE",
+    "MOST_KEPT",
+    "Evaluated",
+    "Known",
+    "Params",
+    "Proposed",
+    "Stage",
+    "as_params",
+    "evaluate",
+    "parted",
+]
 
 EVALUATE = "admf_ray.optimize.evaluation:evaluate"
 """What evaluates chunks of proposed sets; `parted` splits those that fail."""
+
+MOST_KEPT = 200_000_000
+"""Bytes of series that a study keeps from one chunk to the next; of more it begins anew, and computes some again."""
 
 Params = tuple[float, ...]
 """One parameter set, in the order of the space's parameters; made by `as_params`."""
@@ -115,8 +129,10 @@ def evaluate(chunk: Proposed, bundle: Mapping[str, Any]) -> Evaluated:
     planned = plan_search(bundle["bars"], composition, listed, bundle["account"])
     search: Search = replace(planned, engine=bundle["engine"], fit=bundle["fit"])
     kept = bundle.get("kept", {})
-    # A hub that cannot compute a series is left, with those that it had planned.
-    hub = kept.pop("hub", None) or Hub(bundle["bars"])
+    # A hub that cannot compute a series is left, with those that it had planned; so is one that has grown large.
+    hub = kept.pop("hub", None)
+    if hub is None or hub.counters.bytes > MOST_KEPT:
+        hub = Hub(bundle["bars"])
     hub.subscribe(search.keys)
     kept["hub"] = hub
     wanted = search.requests.wanted(search.candidates, 0, len(params))

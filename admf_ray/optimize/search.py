@@ -167,16 +167,23 @@ class Search:
         """Give the `HOLDING` array from which an account of the search's own rules starts."""
         return self.opening(hub).flat(self.rules)
 
-    def hub(self, executor: Executor | None = None) -> Hub:
+    def hub(self, executor: Executor | None = None, only: Collection[int] | None = None) -> Hub:
         """Compute every series that any candidate needs, once, over the whole history.
 
         Parameters
         ----------
         executor : Executor, optional
             Computes the series where there are so many that it pays.
+        only : collection of int, optional
+            Candidates whose series are wanted; all by default.
         """
         elsewhere = None if executor is None or executor.workers == 1 else partial(_computed_on, executor)
-        hub = compute_hub(self.bars, self.keys, self.requested, elsewhere)
+        keys, requested = self.keys, 0
+        if only is not None:
+            wanted = [key for one in only for key in self._wanted(one).ravel().tolist()]
+            keys = _with_account([self.requests.keys[key] for key in dict.fromkeys(wanted)], self.account_keys)
+            requested = len(wanted) + sum(map(len, self.account_keys.values()))
+        hub = compute_hub(self.bars, keys, self.requested if only is None else requested, elsewhere)
         if self.isolated:
             hub.counters = self._isolated_counters(hub.counters)
         return hub
@@ -223,12 +230,13 @@ class Search:
         ConfigError
             Where a classifier is fitted and nobody says on what.
         """
-        known, each = self.rows(hub), [(one, one + 1) for one in _numbers(tested)]
+        numbers = _numbers(tested)
         # Those that trade together are of one kind.
-        kind = self.kind(each[0][0])
-        params = np.concatenate([self.candidates.block(*one)[0][kind.params] for one in each])
-        wanted = [self.requests.wanted(self.candidates, *one)[0][:, kind.slots] for one in each]
-        rows = np.concatenate([known[own] for own in wanted], axis=1)
+        kind = self.kind(numbers[0])
+        params = np.concatenate([self.candidates.block(one, one + 1)[0][kind.params] for one in numbers])
+        wanted = np.concatenate([self._wanted(one) for one in numbers], axis=1)
+        places = [hub.rows[self.requests.keys[key]] for key in wanted.ravel()]
+        rows = np.array(places, dtype=np.int64).reshape(wanted.shape)
         flat = self.opening(hub).flat(kind.rules)
         setup = Setup(self.composed(tested), self.bars, hub.matrix, rows, params, kind.rules, flat)
         span = self.fit or fit
@@ -236,6 +244,11 @@ class Search:
             return setup
         watches = range(len(kind.composition.watches))
         return replace(setup, fitted=tuple(fit_watch(setup, watch, span) for watch in watches))
+
+    def _wanted(self, candidate: int) -> npt.NDArray[np.int64]:
+        """Give the series that a candidate reads, as indices into the requested keys, shape [symbol, slot]."""
+        found = self.requests.wanted(self.candidates, candidate, candidate + 1)[0]
+        return np.asarray(found[:, self.kind(candidate).slots])
 
     def segment(self, hub: Hub, tested: Tested, start: int, stop: int, fit: tuple[int, int] | None = None) -> Segment:
         """Simulate what trades over one span, keep everything that happened, and audit the ledger.

@@ -86,6 +86,11 @@ def _said(error: Exception, url: str) -> str:
     return first_line(error).replace(url, shown_place(url))
 
 
+def _came_to(trial: optuna.trial.FrozenTrial) -> tuple[Any, ...]:
+    """Give what a trial was and came to."""
+    return trial.state, trial.params, trial.values
+
+
 class StudyStorage:
     """Adds studies that are done, each once: one that was added in part before is replaced.
 
@@ -143,15 +148,16 @@ class StudyStorage:
 
     def _add(self, studied: Studied, first: int, facts: Mapping[str, Any]) -> None:
         name, existing = self._named(studied.window)
+        trials = list(self._trials(studied, first))
         if existing is not None:
-            if len(existing.get_trials(deepcopy=False)) == len(studied.proposed):
+            if list(map(_came_to, existing.get_trials(deepcopy=False))) == list(map(_came_to, trials)):
                 return
             optuna.delete_study(study_name=name, storage=self._storage)
         directions = [optuna.study.StudyDirection.MAXIMIZE] * studied.told.shape[1]
         study = optuna.create_study(study_name=name, storage=self._storage, directions=directions)
         for key, value in {**self._facts, "window": studied.window, **facts}.items():
             study.set_user_attr(key, value)
-        study.add_trials(self._trials(studied, first))
+        study.add_trials(trials)
         if self._journal is not None:
             self._journal.write()
 

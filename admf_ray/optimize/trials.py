@@ -27,6 +27,7 @@ __all__ = [
     "recording",
     "simulated",
     "sweep_chunk",
+    "undivided",
 ]
 
 RECORDS = ("all", "objective")
@@ -223,6 +224,11 @@ def halved(chunk: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     first, last = chunk
     middle = (first + last) // 2
     return ((first, middle), (middle, last)) if last - first > 1 else ()
+
+
+def undivided(chunk: object) -> tuple[object, ...]:  # noqa: ARG001  (what splits is given the chunk)
+    """Give the parts of what is not divided: none, so that one which fails is given with its failure."""
+    return ()
 
 
 def failed_trials(candidate: int, spans: int, recorded: Sequence[str]) -> TrialChunk:

@@ -27,11 +27,11 @@ class WindowOutcome:
     ----------
     window : Window
     chosen : Chosen or None
-        None for cash.
+        None where no candidate may win: cash.
     train : dict of str to float or None
         Metrics of what was chosen over the train span.
     test : Segment or None
-        What was chosen over the test span.
+        What was chosen over the test span; None for cash, as well where it failed there.
     """
 
     window: Window
@@ -63,7 +63,9 @@ class Stitched:
     benchmark_metrics: dict[str, float]
 
 
-def evaluate_window(search: Search, hub: Hub, window: Window, chosen: Chosen | None) -> WindowOutcome:
+def evaluate_window(
+    search: Search, hub: Hub, window: Window, chosen: Chosen | None, has_failed: bool = False
+) -> WindowOutcome:
     """Simulate what was chosen by a window's train span over its test span.
 
     Parameters
@@ -73,10 +75,13 @@ def evaluate_window(search: Search, hub: Hub, window: Window, chosen: Chosen | N
     window : Window
     chosen : Chosen or None
         None for cash.
+    has_failed : bool
+        Whether what was chosen is known to fail in the test: then the test is spent in cash.
     """
     if chosen is None:
         return WindowOutcome(window, None, None, None)
-    return WindowOutcome(window, chosen, trained(search, hub, window.train, chosen), _test(search, hub, window, chosen))
+    test = None if has_failed else _test(search, hub, window, chosen)
+    return WindowOutcome(window, chosen, trained(search, hub, window.train, chosen), test)
 
 
 def trained(search: Search, hub: Hub, span: tuple[int, int], chosen: Chosen) -> dict[str, float]:
@@ -92,7 +97,9 @@ def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.fl
 def refill(search: Search, hub: Hub, outcomes: Sequence[WindowOutcome]) -> list[WindowOutcome]:
     """Simulate the tests of the same winners again, by the rules of another search."""
     return [
-        outcome if outcome.chosen is None else replace(outcome, test=_test(search, hub, outcome.window, outcome.chosen))
+        outcome
+        if outcome.chosen is None or outcome.test is None
+        else replace(outcome, test=_test(search, hub, outcome.window, outcome.chosen))
         for outcome in outcomes
     ]
 

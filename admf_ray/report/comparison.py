@@ -58,10 +58,15 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """What is the same, in a sentence."""
+        """What is the same, in a sentence; before it which figures each run has, where they are not of one kind."""
+        kinds = [one.result.summary["headline"] for one in self.performances]
+        said = ""
+        if len(set(kinds)) > 1:
+            each = "; ".join(f"{name}: {kind}" for name, kind in zip(self.names, kinds, strict=True))
+            said = f"The figures are not of one kind: {each}. "
         if self.same_tables:
-            return f"The same to the last bit in all runs: {', '.join(self.same_tables)}."
-        return "No table is the same in all runs."
+            return f"{said}The same to the last bit in all runs: {', '.join(self.same_tables)}."
+        return f"{said}No table is the same in all runs."
 
 
 def print_comparison(console: Console, compared: Compared) -> None:

@@ -48,9 +48,16 @@ def causes(tables: Tables) -> list[dict[str, Any]]:
         found += [(text, counted[status], counted.total()) for status, text in _TRIALS.items()]
     if "windows" in tables:
         windows = tables["windows"]
-        found.append(
-            ("windows were spent in cash: no candidate could win", windows["candidate"].null_count(), len(windows))
-        )
+        nobody = windows["candidate"].null_count()
+        untested = int(windows.drop_nulls("candidate")["test_final_equity"].is_nan().sum())
+        found += [
+            ("windows were spent in cash: no candidate could win", nobody, len(windows)),
+            (
+                "windows were spent in cash, as the winner failed: table failures says why",
+                untested,
+                len(windows),
+            ),
+        ]
     if "fills" in tables:
         parts = tables["fills"]["reason"].str.split(":")
         bound = parts.list.get(1, null_on_oob=True).str.split("+")

@@ -15,7 +15,6 @@ from admf_ray.optimize import (
     Stitched,
     WindowOutcome,
     buy_and_hold,
-    certify,
     longest_memory,
     recorded_metrics,
     refill,
@@ -81,8 +80,7 @@ def run_combinatorial(
         separation = FoldSeparation.prove(plan, folds, search.bars, longest_memory(found.search).bars)
     search, hub = found.search, found.hub
     chosen = [found.chosen[fold.split.index] for fold in folds]
-    outcomes = evaluated(search, hub, [fold.window for fold in folds], chosen, observe)
-    certified = certify(search, hub, outcomes, executor)
+    outcomes, failures = evaluated(search, hub, [fold.window for fold in folds], chosen, executor, observe)
     paths = _paths(search, folds, outcomes)
     judged = judged_tests(outcomes)
     tested = [(window, segment) for window, _, segment in judged]
@@ -98,7 +96,7 @@ def run_combinatorial(
         **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
-        **found.frames,
+        **found.frames(failures),
     }
     benchmark = paths[0].benchmark_metrics
     summary = {
@@ -117,7 +115,7 @@ def run_combinatorial(
         **sizes,
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
-        "certified": certified,
+        "certified": len(tested),
         "fitted": [],
         **work_record(found, choice, record, found.simulated + len(tested), found.chosen),
     }

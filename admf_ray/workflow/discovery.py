@@ -18,6 +18,7 @@ from admf_ray.indicators import Hub
 from admf_ray.optimize import (
     Choice,
     Chosen,
+    Failed,
     Leaders,
     Search,
     Tested,
@@ -26,6 +27,7 @@ from admf_ray.optimize import (
     evaluate_window,
     recorded_metrics,
     refill,
+    rerun,
     stitch,
     trained,
 )
@@ -41,6 +43,7 @@ from admf_ray.workflow.frames import (
     windows_frame,
 )
 from admf_ray.workflow.phase import PhaseResult, Variant
+from admf_ray.workflow.recovery import failure_record
 from admf_ray.workflow.regimes import Judged, fitted_numbers, regime_frames
 from admf_ray.workflow.searching import PHASE, Searched, search_windows
 from admf_ray.workflow.stored import Tables
@@ -107,8 +110,7 @@ def run_walk_forward(
     before = [] if earlier is None else earlier.chosen(search, choice)
     hub, chosen = found.hub, [*before, *found.chosen]
     leaders = [*([] if earlier is None else earlier.leaders), *found.leaders]
-    outcomes = evaluated(search, hub, windows, chosen, observe)
-    certified = certify(search, hub, outcomes, executor)
+    outcomes, failures = evaluated(search, hub, windows, chosen, executor, observe)
     stitched = stitch(search, outcomes)
     judged = judged_tests(outcomes)
     tested = [(window, segment) for window, _, segment in judged]
@@ -121,7 +123,7 @@ def run_walk_forward(
         **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
-        **found.frames,
+        **found.frames(failures),
     }
     if earlier is not None:
         frames = earlier.kept(frames)
@@ -136,7 +138,7 @@ def run_walk_forward(
         **sizes,
         "separation": asdict(separation),
         "audited": audited(test for _, test in tested),
-        "certified": certified,
+        "certified": len(tested),
         "fitted": fitted_numbers(
             search, hub, [(window, winner, windows[window].train) for window, winner, _ in judged]
         ),
@@ -197,14 +199,21 @@ def run_sweep(
     stored = {"candidates": candidates_table(folder, search.candidates), "trials": trials}
     fronts, sizes = front_frames(found.leaders, choice)
     summary |= sizes
-    tables = Tables({**fronts, **found.frames}, stored)
+    tables = Tables({**fronts, **found.frames()}, stored)
     return PhaseResult(PHASE, tables, summary, variants, found.forget)
 
 
 def evaluated(
-    search: Search, hub: Hub, windows: Sequence[Window], chosen: Sequence[Chosen | None], observe: Observer
-) -> list[WindowOutcome]:
+    search: Search,
+    hub: Hub,
+    windows: Sequence[Window],
+    chosen: Sequence[Chosen | None],
+    executor: Executor,
+    observe: Observer,
+) -> tuple[list[WindowOutcome], list[Failed]]:
     """Test what was chosen for each window, and tell of it.
+
+    Each winner is run by both engines, one of them on the hosts, and must come out bit for bit.
 
     Parameters
     ----------
@@ -213,16 +222,35 @@ def evaluated(
     windows : sequence of Window
     chosen : sequence of (Chosen or None)
         One for each window.
+    executor : Executor
     observe : Observer
+
+    Returns
+    -------
+    outcomes : list of WindowOutcome
+    failures : list of Failed
+        Winners that fail in their tests.
+
+    Raises
+    ------
+    ReproductionError
+        Names the windows whose winners come out otherwise by the other engine.
     """
+    prints, failures = rerun(search, hub, windows, chosen, executor, observe)
+    own = {window.index: one for window, one in zip(windows, chosen, strict=True) if one is not None}
+    for failed in failures:
+        assert failed.window is not None
+        parameters = search.parameters(own[failed.window].candidates)
+        observe("FAILURE", failure_record(failed, parameters) | {"winner": failed.candidate})
     outcomes = []
-    for window, own in zip(windows, chosen, strict=True):
+    for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, own)
+        outcome = evaluate_window(search, hub, window, own.get(window.index), window.index not in prints)
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))
-    return outcomes
+    certify(outcomes, prints)
+    return outcomes, failures
 
 
 def judged_tests(outcomes: Iterable[WindowOutcome]) -> list[Judged]:
@@ -235,7 +263,7 @@ def judged_tests(outcomes: Iterable[WindowOutcome]) -> list[Judged]:
 
 
 def winner_variants(search: Search, outcomes: Iterable[WindowOutcome]) -> list[Variant]:
-    """Give the winner of each window over its test span."""
+    """Give the winner of each window over its test span, where it was tested."""
     return [
         span_variant(
             search,
@@ -245,7 +273,7 @@ def winner_variants(search: Search, outcomes: Iterable[WindowOutcome]) -> list[V
             outcome.window.train,
         )
         for outcome in outcomes
-        if outcome.chosen is not None
+        if outcome.chosen is not None and outcome.test is not None
     ]
 
 

@@ -40,10 +40,11 @@ def windows_frame(
 ) -> pl.DataFrame:
     """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
 
-    Spans are half-open in time: bars with ``start <= known_at < stop``. A window spent in cash has no candidate; of
-    several that are tested together it is the best one, and the parameters are those of all. Then what the market went
-    through in each span: `admf_ray.data.stress.Stress`. Where another rule chose than the best objective, the last
-    columns are the objective of the candidate in training, and the figure by which it was chosen.
+    Spans are half-open in time: bars with ``start <= known_at < stop``. A window in which none could win has
+    no candidate and was spent in cash; so was one whose winner failed in the test, which has no metrics there. Of
+    several that are tested together the candidate is the best one, and the parameters are those of all. Then what the
+    market went through in each span: `admf_ray.data.stress.Stress`. Where another rule chose than the best objective,
+    the last columns are the objective of the candidate in training, and the figure by which it was chosen.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def front_frame(leaders: Sequence[Leaders], choice: Choice) -> pl.DataFrame:
 def failures_frame(failures: Sequence[Failed]) -> pl.DataFrame:
     """Give one row a candidate that failed: why, who computed it last, and how often it was begun.
 
-    The window is null where a candidate runs over all windows at once, and fails in all of them.
+    The window is null where a candidate runs over all windows at once, and fails in all of them. Winners that fail in
+    their tests have that of the test, and say so.
     """
     rows = [
         {
@@ -118,7 +120,7 @@ def failures_frame(failures: Sequence[Failed]) -> pl.DataFrame:
         for one in failures
     ]
     types = {"candidate": pl.Int32, "window": pl.Int16, "attempts": pl.Int32}
-    return pl.DataFrame(rows, schema_overrides=types).sort("candidate")
+    return pl.DataFrame(rows, schema_overrides=types).sort("candidate", "window")
 
 
 def equity_frame(bars: Bars, stitched: Stitched) -> pl.DataFrame:

@@ -94,21 +94,22 @@ def plan_recovery(
     """
     attempts: list[list[Mapping[str, Any]]] = [[]]
     failed: dict[int, ChunkDone] = {}
-    culprits: set[tuple[str, int, str]] = set()
+    sets, culprits = 0, set[tuple[str, int, str]]()
     for record in records:
         match record["kind"]:
             case "RECOVERY":
                 attempts.append([])
                 if record["forced"]:
-                    failed = {}
+                    failed, sets = {}, 0
             case "FAULT":
                 attempts[-1].append(record)
             case "FAILURE" if "candidate" in record:
                 failed[record["candidate"]] = _failure(record)
                 culprits.add(("candidate", record["candidate"], record["fault"]))
-            # Sets that failed in studies are kept with these.
             case "FAILURE":
                 culprits.add(("window", record["window"], record["fault"]))
+                # Those of studies are kept with these; winners are tested again.
+                sets += "winner" not in record
     unexplained = [{one["fault"] for one in faults if not _is_explained(one, culprits)} for faults in attempts]
     seconds = chunk_seconds / 2 ** sum("out_of_memory" in kinds for kinds in unexplained)
     timeout = min(_LONGEST, chunk_timeout * 2 ** sum("timed_out" in kinds for kinds in unexplained))
@@ -119,10 +120,12 @@ def plan_recovery(
         actions.append(f"time ran out: cluster.chunk_timeout is {timeout:g} s in place of {chunk_timeout:g} s")
     newest = unexplained[-1]
     actions += [text for kind, text in _RETRIED.items() if kind in newest]
-    if failed and forced:
-        actions.append(f"force=true: {len(failed):,} candidates that failed before are tried again")
+    if forced and (failed or sets):
+        actions.append(f"force=true: {len(failed) + sets:,} candidates that failed before are tried again")
     elif failed:
         actions += _quarantine(failed)
+    elif sets:
+        actions.append(f"{sets:,} sets of studies stay failed, force=true tries them again")
     faults = Counter(one["fault"] for faults in attempts for one in faults)
     return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced)
 

@@ -51,7 +51,7 @@ class Searched:
     search : Search
         With all candidates that were tried.
     hub : Hub
-        Of these.
+        Of these; of studies that of the winners.
     leaders : list of Leaders
         Of each span.
     chosen : list of (Chosen or None)
@@ -66,8 +66,10 @@ class Searched:
         Bars of those together that were not there from an earlier attempt.
     reused : Reused
         What of it earlier runs had computed.
-    frames : dict of str to polars.DataFrame
-        Table timings, one row a chunk; and where candidates failed table failures, one row each.
+    timings : polars.DataFrame
+        One row a chunk.
+    failures : list of Failed
+        Candidates that failed.
     trials : callable of (int) -> iterator of pyarrow.Table
         Gives the rows of the trials, the windows numbered from there on.
     forget : callable
@@ -85,10 +87,16 @@ class Searched:
     simulated: int
     bars_swept: int
     reused: Reused
-    frames: dict[str, pl.DataFrame]
+    timings: pl.DataFrame
+    failures: list[Failed]
     trials: Callable[[int], Iterator[pa.Table]]
     forget: Callable[[], None]
     resources: dict[str, Any] = field(default_factory=dict)
+
+    def frames(self, also: Sequence[Failed] = ()) -> dict[str, pl.DataFrame]:
+        """Give table timings, and table failures where there are any; ``also`` are those of winners in their tests."""
+        failures = [*self.failures, *also]
+        return {"timings": self.timings} | ({"failures": failures_frame(failures)} if failures else {})
 
 
 def search_windows(
@@ -134,10 +142,10 @@ def search_windows(
         observe(kind, record)
 
     found = run(search, spans, choice, recorded, executor, told, folder, cache)
-    by_host = found.frames["timings"].group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
+    by_host = found.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
     for host, chunks, seconds in by_host.rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
-    used = phase_resources(found.frames["timings"], executor.workers, executor.limits, ended)
+    used = phase_resources(found.timings, executor.workers, executor.limits, ended)
     return replace(found, resources={PHASE: used} if used else {})
 
 
@@ -203,7 +211,8 @@ def _sweep_windows(
         simulated=total * len(swept),
         bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
-        frames={"timings": _timings(rows)} | ({"failures": failures_frame(failed)} if failed else {}),
+        timings=_timings(rows),
+        failures=failed,
         trials=lambda offset: files.rows(leaders, offset, total),
         forget=files.remove,
     )
@@ -247,20 +256,24 @@ def _study_windows(
             known = columns(window, recorded)
             yield trial_rows(offset + window, first, known, leaders[window], choice, one.pruned)
 
+    chosen = [
+        select(choice, own, partial(columns, window), tried, firsts[window], search.space)
+        for window, own in enumerate(leaders)
+    ]
+    winners = sorted({candidate for own in chosen if own is not None for candidate in own.candidates})
     return Searched(
         search=every,
-        hub=every.hub(executor),
+        # Studies had hubs of their own; what all of them read together may be more than there is room for.
+        hub=every.hub(executor, winners),
         leaders=leaders,
-        chosen=[
-            select(choice, own, partial(columns, window), tried, firsts[window], search.space)
-            for window, own in enumerate(leaders)
-        ],
+        chosen=chosen,
         sets=max(len(one.params) for one in ordered),
         tried=len(tried),
         simulated=len(tried),
         bars_swept=studying.bars_swept,
         reused=studying.reused,
-        frames={"timings": _timings(studying.timings)} | ({"failures": failures_frame(failures)} if failures else {}),
+        timings=_timings(studying.timings),
+        failures=failures,
         trials=trials,
         forget=studying.forget,
     )

@@ -22,6 +22,7 @@ from admf_ray.optimize import (
     Studied,
     parted,
     plan_space,
+    undivided,
 )
 from admf_ray.workflow.chunk_cache import ChunkCache, study_keys
 from admf_ray.workflow.frames import boundary
@@ -132,7 +133,7 @@ class Studying:
         apart = [window for window in waiting if is_slow or window in known]
         # The longest first, so that none of them is left to one host at the end.
         whole = sorted(set(waiting).difference(apart), key=lambda window: (-bars_in(self._spans[window]), window))
-        for done in self._executor.each(_RUN_STUDY, whole, shared, _as_it_is, self._tell):
+        for done in self._executor.each(_RUN_STUDY, whole, shared, undivided, self._tell):
             if done.failure is None:
                 self._take_whole(done)
             else:
@@ -228,8 +229,3 @@ class Studying:
 def _sets(known: Mapping[tuple[Stage, Params], Known]) -> int:
     """Count the sets that were evaluated over the whole span."""
     return sum(stage is None for stage, _ in known)
-
-
-def _as_it_is(window: int) -> tuple[int, ...]:  # noqa: ARG001  (what splits is given the chunk)
-    """Give the parts of a study: none, so that one which fails is given with its failure."""
-    return ()

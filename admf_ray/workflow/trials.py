@@ -330,6 +330,17 @@ class StudyFiles:
             found.setdefault(one["window"], {})[key] = Known(metrics, one["worst_block"], failed)
         return found
 
+    def drop_failed(self) -> None:
+        """Forget the sets that failed, and with them the studies that went on without them."""
+        for window, studied in self.studies().items():
+            if studied.failures:
+                (self.folder / self.name(window)).unlink()
+        if self._sets.exists():
+            cut_torn_line(self._sets)
+            lines = self._sets.read_bytes().splitlines(keepends=True)
+            sound = [line for line in lines if json.loads(line)["failed"] is None]
+            write_whole(self._sets, lambda stream: stream.writelines(sound))
+
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
         _remove(self.folder)

@@ -45,6 +45,14 @@ def poisoned(view):
     if view.bar == 150 and lag in POISON:
         return POISON[lag]()
     return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
+
+
+@strategy(parameters=(Parameter("lag", 3, 1, 400), Parameter("harm", 0, 0, 9)))
+def late(view):
+    lag = view.params.lag
+    if view.bar == 390 and view.params.harm:
+        return POISON[view.params.harm]()
+    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
 """
 LAGS = {"exception": 1, "exit": 2, "contract": 4, "segfault": 5, "no_room": 7, "loop": 8, "memory": 9}
 """What is wrong with which lag: those that end a host stand behind such that cost none, which keeps tests short."""

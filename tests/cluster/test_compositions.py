@@ -19,7 +19,7 @@ from admf_ray.engine.result import run_segment
 from admf_ray.engine.setup import Setup
 from admf_ray.engine.spec import AccountRules
 from admf_ray.optimize import Candidates, Choice, expand_grid, plan_search, segment_fingerprint
-from admf_ray.optimize.certification import rerun_winners
+from admf_ray.optimize.certification import rerun_winner
 from admf_ray.plugins import activate, find_plugins
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow import RunResult
@@ -52,8 +52,7 @@ def run_here(chunk: tuple[Any, ...], bundle: Mapping[str, Any]) -> tuple[int, st
     """Run one candidate in a container of this process; say which process that is."""
     if chunk[-1] == bundle["fails"]:
         raise ValueError("on purpose")
-    (found,) = rerun_winners([chunk[:-1]], bundle)
-    return os.getpid(), found
+    return os.getpid(), rerun_winner(0, bundle | {"winners": {0: chunk[:-1]}})
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,22 @@ def test_the_page_lists_those_that_failed_with_what_they_said(poisoned: RunResul
         assert f"lag={candidate + 1}<" in table
 
 
+def test_a_winner_that_ends_its_host_in_its_test_costs_that_test_only(bars: Any, plugin: str) -> None:
+    def late(harm: int, **options: Any) -> RunResult:
+        windows = {"train": "200b", "test": "50b", "align": "none"}
+        space = {"lag": [3], "harm": [harm]}
+        return admf_ray.walk_forward(bars, "late", space, windows=windows, plugins=[plugin], **options)
+
+    found, without = late(LAGS["segfault"], cluster=ON_HOSTS), late(0)
+    last = len(without.windows) - 1
+    assert found.failures.select("candidate", "window").rows() == [(0, last)]
+    assert found.failures["message"][0].startswith("in its test: its host ended: Segmentation fault")
+    before = pl.col("window") < last
+    for name in ("equity", "fills", "trades"):
+        assert found.tables[name].filter(before).equals(without.tables[name].filter(before))
+    assert found.summary["certified"] == last
+
+
 def test_it_is_told_while_it_runs_and_counted_at_the_end(poisoned: RunResult) -> None:
     assert poisoned.directory is not None
     told = [json.loads(line) for line in (poisoned.directory / "progress.jsonl").read_text().splitlines()]

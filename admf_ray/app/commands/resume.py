@@ -16,6 +16,8 @@ from admf_ray.logs import LOGGER
 from admf_ray.workflow.manifest import describe_run
 from admf_ray.workflow.recovery import plan_recovery, read_records
 from admf_ray.workflow.results import read_json, read_text
+from admf_ray.workflow.searching import PHASE
+from admf_ray.workflow.trials import StudyFiles
 
 __all__ = ["run"]
 
@@ -63,6 +65,8 @@ def run(settings: Settings, console: Console) -> int:
     if changed:
         with (path / "forced.txt").open("a", encoding="utf-8") as file:
             file.writelines(f"{change}\n" for change in changed)
+    if settings.force:
+        StudyFiles(path / "phases" / PHASE / "chunks").drop_failed()
     return _RUNS[went_on.experiment](went_on, console)
 
 

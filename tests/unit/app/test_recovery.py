@@ -22,21 +22,38 @@ def failing(view):
         with Path({marks!r}).open("a") as file:
             file.write("tried\\n")
         return 1 / 0
+    if view.bar == 50 and lag == 4 and Path({stop!r}).exists():
+        raise KeyboardInterrupt
     return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
 """
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Path:
-    """A sweep with a candidate that fails, as it is when its driver ends before the summary is written."""
-    (tmp_path / "failing.py").write_text(SOURCE.format(marks=str(tmp_path / "marks")))
+def begin(root: Path, *search: str) -> int:
+    """Run a search with a candidate that fails, and one at which it is interrupted while there is a file ``stop``."""
+    (root / "failing.py").write_text(SOURCE.format(marks=str(root / "marks"), stop=str(root / "stop")))
     options = [
         *("data=synthetic", "data.synthetic={bars: 200}", "cluster=serial", "report=none"),
-        *(f"plugins=[{tmp_path / 'failing.py'}]", "strategy=custom", "strategy.name=failing"),
-        *("strategy.space.lag=[1,2,3,4]", f"run_root={tmp_path}", "run_name=stopped"),
+        *(f"plugins=[{root / 'failing.py'}]", "strategy=custom", "strategy.name=failing"),
+        *(f"run_root={root}", "run_name=stopped", *search),
     ]
-    assert main(["+experiment=sweep", *options]) == 0
+    return main(["+experiment=sweep", *options])
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A sweep of a grid, as it is when its driver ends before the summary is written."""
+    assert begin(tmp_path, "strategy.space.lag=[1,2,3,4]") == 0
     (tmp_path / "stopped" / "summary.json").unlink()
+    return tmp_path
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A study that was interrupted at its third set, the first of which failed."""
+    (tmp_path / "stop").touch()
+    study = ["search=tpe", "search.trials=4", "search.batch=1", "strategy.space.lag={low: 1, high: 9}"]
+    assert begin(tmp_path, *study, "search.points=[{lag: 2}, {lag: 3}, {lag: 4}]") == 130
+    (tmp_path / "stop").unlink()
     return tmp_path
 
 
@@ -78,6 +95,21 @@ def test_force_tries_it_again(stopped: Path) -> None:
     run = resume(stopped, "force=true")
     assert tries(stopped) > before
     assert json.loads((run / "recovery.json").read_text())["quarantined"] == []
+
+
+def test_sets_of_studies_stay_failed(interrupted: Path, capsys) -> None:
+    before = tries(interrupted)
+    run = resume(interrupted)
+    assert tries(interrupted) == before == 1
+    assert "recovery: 1 sets of studies stay failed, force=true tries them again" in capsys.readouterr().out
+    assert pl.read_parquet(run / "phases/discovery/trials.parquet")["status"].to_list().count("failed") == 1
+
+
+def test_force_tries_sets_of_studies_again(interrupted: Path, capsys) -> None:
+    run = resume(interrupted, "force=true")
+    assert tries(interrupted) == 2
+    assert "recovery: force=true: 1 candidates that failed before are tried again" in capsys.readouterr().out
+    assert pl.read_parquet(run / "phases/discovery/failures.parquet")["error"].to_list() == ["ZeroDivisionError"]
 
 
 def test_chunks_take_less_time_where_memory_ran_out_and_more_where_time_did(stopped: Path, capsys) -> None:

@@ -109,6 +109,26 @@ def test_an_interrupt_that_is_swallowed_comes_again() -> None:
     assert said == ["swallowed"]
 
 
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_a_terminal_that_closes_stops_it_unless_that_is_ignored(is_ignored: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
+    said = []
+    try:
+        with suppress(KeyboardInterrupt), stopped_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            said.append("went on")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert said == ["went on"] * is_ignored
+
+
+def test_what_ray_makes_of_a_signal_while_it_starts_is_an_interrupt() -> None:
+    with pytest.raises(KeyboardInterrupt), stopped_by_signals():
+        sys.exit(signal.SIGTERM)
+    with pytest.raises(SystemExit), stopped_by_signals():
+        sys.exit(1)
+
+
 def test_what_cleans_up_after_an_interrupt_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 0.01)
     said = []

@@ -1,13 +1,15 @@
 """Searches that cannot fit are refused before they start, with the arithmetic."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import psutil
 import pytest
 
 from admf_ray.core.bars import FIELDS
 from admf_ray.errors import CapacityError
-from admf_ray.optimize import check_memory
+from admf_ray.optimize import Adaptive, DrawnRange, check_memory
 from admf_ray.portfolio.metrics import METRICS
 from tests.series import daily_bars, single_search
 
@@ -44,6 +46,14 @@ def test_hosts_that_do_not_fit_the_machine_together_are_refused_with_the_arithme
     check_memory(search, spans=1, hosts=most // 2)
     with pytest.raises(CapacityError, match=rf"cluster.workers: {2 * most} hosts x 140 MB \(140 MB by itself, .* GB; "):
         check_memory(search, spans=1, hosts=2 * most)
+
+
+def test_studies_take_the_series_of_every_winner() -> None:
+    search = single_search(daily_bars(np.linspace(1.0, 2.0, 100)), "sma_cross", {"fast": 5.0, "slow": 20.0})
+    assert search.plan.height == len(FIELDS) + 2
+    for adaptive, rows in ((None, 7), (Adaptive("tpe", 1, 1, 0, {"fast": DrawnRange(2, 10)}), 5 + 2 * 10**15)):
+        with pytest.raises(CapacityError, match=rf"a hub of {rows:,} x 100 of 8 B"):
+            check_memory(replace(search, adaptive=adaptive), spans=10**15)
 
 
 def test_longer_series_take_more_of_a_host() -> None:

@@ -1,8 +1,12 @@
 """Winners are run again by the other engine, wherever the executor computes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from admf_ray import Bars, walk_forward
@@ -17,6 +21,7 @@ from admf_ray.optimize import (
     evaluate_window,
     expand_grid,
     plan_search,
+    rerun,
     select,
     sweep_spans,
 )
@@ -24,6 +29,17 @@ from admf_ray.optimize.certification import segment_fingerprint
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 
+LATE = """
+from admf_ray.plugins import Parameter, strategy
+
+
+@strategy(parameters=(Parameter("lag", 3, 1, 400), Parameter("fails", 10_000, 0, 10_000)))
+def late(view):
+    lag = view.params.lag
+    if view.bar == view.params.fails:
+        raise ValueError("too late")
+    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
+"""
 SPACE = {"fast": [10, 20], "slow": [50, 100]}
 
 
@@ -44,13 +60,21 @@ def searched(bars: Bars):  # type: ignore[no-untyped-def]
     return search, hub, outcomes
 
 
+def certified(search, hub, outcomes: list[WindowOutcome], executor: SerialExecutor) -> int:  # type: ignore[no-untyped-def]
+    """Run the winners again and compare; none of them fails."""
+    windows, chosen = [outcome.window for outcome in outcomes], [outcome.chosen for outcome in outcomes]
+    prints, failures = rerun(search, hub, windows, chosen, executor)
+    assert failures == []
+    return certify(outcomes, prints)
+
+
 def test_winners_come_out_bit_for_bit_by_the_other_engine(sp500: Bars) -> None:
     search, hub, outcomes = searched(sp500)
     with SerialExecutor() as executor:
-        assert certify(search, hub, outcomes, executor) == len(outcomes) == 2
-        assert certify(replace(search, engine="event_driven"), hub, outcomes, executor) == 2
-        assert certify(search, hub, [], executor) == 0
-        assert certify(search, hub, [WindowOutcome(outcomes[0].window, None, None, None)], executor) == 0
+        assert certified(search, hub, outcomes, executor) == len(outcomes) == 2
+        assert certified(replace(search, engine="event_driven"), hub, outcomes, executor) == 2
+        assert certified(search, hub, [], executor) == 0
+        assert certified(search, hub, [WindowOutcome(outcomes[0].window, None, None, None)], executor) == 0
 
 
 @pytest.mark.parametrize("changed", ["fills", "equity", "position", "metrics"])
@@ -70,7 +94,7 @@ def test_a_winner_that_comes_out_otherwise_stops_the_run(sp500: Bars, changed: s
         SerialExecutor() as executor,
         pytest.raises(ReproductionError, match="windows 1 come out otherwise"),
     ):
-        certify(search, hub, outcomes, executor)
+        certified(search, hub, outcomes, executor)
 
 
 def test_both_engines_search_alike(sp500: Bars) -> None:
@@ -88,3 +112,33 @@ def test_a_fingerprint_is_of_all_that_a_segment_came_to(sp500: Bars) -> None:
     one, other = (outcome.test for outcome in outcomes)
     assert segment_fingerprint(one) != segment_fingerprint(other)
     assert segment_fingerprint(one) == segment_fingerprint(replace(one, holdings=other.holdings))
+
+
+def test_a_winner_that_raises_only_in_its_test_costs_that_test_only(sp500: Bars, tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(LATE)
+    options = {"windows": {"train": "200b", "test": "50b", "align": "none"}, "plugins": [str(tmp_path / "late.py")]}
+    bars = sp500.head(400)
+    without = walk_forward(bars, "late", {"lag": [3]}, **options)
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    found = walk_forward(
+        bars, "late", {"lag": [3], "fails": [390]}, observer=lambda *record: told.append(record), **options
+    )
+    # Bar 390 is in the last test, and in no train span.
+    last = len(without.windows) - 1
+    assert (found.summary["certified"], without.summary["certified"]) == (last, last + 1)
+    for name in ("equity", "fills", "trades"):
+        before = pl.col("window") < last
+        assert found.tables[name].filter(before).equals(without.tables[name].filter(before)), name
+    assert found.equity.filter(window=last)["position"].unique().to_list() == [0.0]
+    assert found.equity.filter(window=last)["equity"].n_unique() == 1
+    (row,) = found.windows.filter(window=last).to_dicts()
+    assert (row["candidate"], row["train_sharpe"]) == (0, without.windows["train_sharpe"][last])
+    assert np.isnan(row["test_final_equity"])
+    (failure,) = found.failures.to_dicts()
+    assert (failure["candidate"], failure["window"]) == (0, last)
+    assert (failure["error"], failure["message"]) == ("ValueError", "in its test: too late")
+    assert "in late" in failure["traceback"]
+    (shown,) = (record for kind, record in told if kind == "FAILURE")
+    assert (shown["window"], shown["winner"], shown["parameters"]) == (last, 0, {"lag": 3, "fails": 390})
+    cause = "windows were spent in cash, as the winner failed: table failures says why"
+    assert found.summary["causes"][0] == {"cause": cause, "count": 1, "of": last + 1}

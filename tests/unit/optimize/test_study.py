@@ -24,6 +24,7 @@ from admf_ray.optimize import (
     Params,
     Stage,
     Studied,
+    evaluation,
     parted,
     plan_search,
 )
@@ -95,6 +96,14 @@ def test_seed_and_window_alone_decide_what_is_proposed(sp500: Bars) -> None:
     assert not np.array_equal(one.params, studied(bars, window=1).params)
 
 
+def test_what_it_keeps_of_series_decides_nothing(sp500: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = sp500.head(1_500)
+    kept = studied(bars)
+    # Raw rows and those of three sets at most.
+    monkeypatch.setattr(evaluation, "MOST_KEPT", (5 + 6) * 1_500 * 8)
+    assert_same(studied(bars), kept)
+
+
 def test_it_learns(sp500: Bars) -> None:
     """The best quarter of what a long study proposes last is better than that of its random beginning."""
     found = studied(sp500.head(1_500), trials=120)
@@ -120,6 +129,8 @@ def test_a_walk_forward_gives_the_same_tables_by_batches_of_one_engine_or_the_ot
     assert one.fingerprints() == other.fingerprints()
     assert len(one.trials) == len(one.candidates) == 12 * len(one.windows)
     assert one.trials["candidate"].to_list() == list(range(len(one.trials)))
+    # The driver has the series of the winners only.
+    assert one.summary["hub"]["computed"] <= 2 * len(one.windows)
     batched = {**given, "search": {**given["search"], "batch": 4}}
     again = admf_ray.walk_forward(sp500, "sma_cross", space, **batched)
     assert again.fingerprints() == admf_ray.walk_forward(sp500, "sma_cross", space, **batched).fingerprints()

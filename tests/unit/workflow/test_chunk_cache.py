@@ -305,9 +305,9 @@ def test_an_attempt_that_ended_behind_the_search_leaves_failures_to_the_next_and
     first, computed = searched(search, tmp_path / "run", None)
     assert computed == 3
     # Whoever is told of the failure records it; whoever is not, as with force, tries the candidate again.
-    (fault,) = first.frames["failures"]["message"].to_list()
+    (fault,) = first.frames()["failures"]["message"].to_list()
     forced, computed = searched(search, tmp_path / "run", cache)
-    assert (computed, forced.frames["failures"]["message"].to_list()) == (1, [fault])
+    assert (computed, forced.frames()["failures"]["message"].to_list()) == (1, [fault])
     statuses = [pa.concat_tables(one.trials(0))["status"].to_pylist() for one in (first, forced)]
     assert statuses == [["complete", "failed", "complete"] * 2] * 2
     again, computed = searched(search, tmp_path / "other", cache)

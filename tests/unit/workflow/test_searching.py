@@ -68,7 +68,7 @@ def test_where_everything_is_there_nothing_is_computed(search: Search, tmp_path:
     searched(search, tmp_path)
     again, _, computed = searched(search, tmp_path)
     assert computed == 0
-    assert len(again.frames["timings"]) == 0
+    assert len(again.timings) == 0
     assert len(pa.concat_tables(again.trials(0))) == 840 * len(SPANS)
 
 

@@ -1,5 +1,6 @@
 """Studies that were stopped: what was evaluated is told again and not evaluated, and the trials are the same."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from admf_ray._types import Fault
 from admf_ray.cluster import SerialExecutor
 from admf_ray.engine.composition import Composition, Member
 from admf_ray.engine.spec import AccountRules
@@ -21,7 +23,10 @@ from admf_ray.optimize import (
     Candidates,
     Choice,
     DrawnRange,
+    Failed,
+    Known,
     Search,
+    as_params,
     draw_candidates,
     plan_search,
     plan_space,
@@ -29,6 +34,7 @@ from admf_ray.optimize import (
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow.searching import Searched, search_windows
+from admf_ray.workflow.trials import StudyFiles
 from tests.series import daily_bars
 
 CROSS = STRATEGIES["sma_cross"]
@@ -102,8 +108,8 @@ def test_whole_studies_give_the_same(search: Search, tmp_path: Path) -> None:
     expected, _ = searched(search, tmp_path / "spread")
     found, _ = searched(replace(search, engine="compiled"), tmp_path / "whole")
     assert trials(found).equals(trials(expected))
-    assert len(found.frames["timings"]) == 2
-    assert len(expected.frames["timings"]) == 32
+    assert len(found.timings) == 2
+    assert len(expected.timings) == 32
 
 
 def test_sets_with_parts_that_are_not_in_play_are_known_again(search: Search, tmp_path: Path) -> None:
@@ -125,6 +131,23 @@ def test_sets_with_parts_that_are_not_in_play_are_known_again(search: Search, tm
     assert trials(again).equals(trials(expected))
     assert stored(tmp_path / "stopped") == stored(tmp_path / "whole")
     assert {one["member"] for _, own in stored(tmp_path / "whole") for one in own} == {0.0, 1.0}
+
+
+def test_a_set_that_failed_can_be_tried_again(search: Search, tmp_path: Path) -> None:
+    expected = trials(searched(search, tmp_path / "run")[0])
+    files = StudyFiles(tmp_path / "run" / "phases" / "discovery" / "chunks")
+    first, fault = files.studies()[0], Fault("host_died", "ActorDiedError", "its host ended", "")
+    failed = Failed(9, 0, fault, "host-0", 4)
+    files.add(replace(first, failures=[failed]))
+    lines = files.folder / "evaluated.jsonl"
+    params = as_params(first.params[9])
+    lines.write_text("".join(line for line in lines.open() if as_params(json.loads(line)["params"]) != params))
+    files.keep(0, {(None, params): Known(first.metrics[9], float("nan"), failed)})
+    files.drop_failed()
+    assert list(files.studies()) == [1]
+    again, evaluated = searched(search, tmp_path / "run")
+    assert evaluated == 1
+    assert trials(again).equals(expected)
 
 
 def test_studies_that_are_done_are_stored_by_whoever_goes_on(search: Search, tmp_path: Path) -> None:

@@ -30,18 +30,12 @@ def check_selection(settings: Settings, search: Search, spans: Sequence[Stretch]
             f"search.selection: top_n, and {', '.join(search.columns.options)} of the account can differ between sets; "
             "allowed: no search.space, or best, plateau, worst_block"
         )
-    if choice.selection == "plateau" and search.composition.is_one_of:
+    if choice.selection != "best" and choice.objectives:
         raise ConfigError(
-            f"search.selection: plateau, and sets of {search.composition.name} have parameters of their own; allowed: "
-            "one strategy, or best, worst_block"
+            f"search.selection: {choice.selection} with search.objectives of {len(choice.objectives)}; allowed: best"
         )
-    if choice.selection != "best":
-        for where, is_so in (
-            (f"search.objectives of {len(choice.objectives)}", bool(choice.objectives)),
-            ("windows.kind=cpcv", isinstance(settings.windows, CombinatorialWindows)),
-        ):
-            if is_so:
-                raise ConfigError(f"search.selection: {choice.selection} with {where}; allowed: best")
+    if choice.selection == "top_n" and isinstance(settings.windows, CombinatorialWindows):
+        raise ConfigError("search.selection: top_n with windows.kind=cpcv; allowed: best, plateau, worst_block")
     check_plateau(choice, search.sets, search.space)
     if asked.pruning != "none":
         if choice.objectives:

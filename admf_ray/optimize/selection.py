@@ -5,12 +5,14 @@ set whose worst block is good does not owe its result to one stretch of the span
 have been lucky.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.engine.composition import MEMBER
 from admf_ray.errors import CapacityError
 from admf_ray.optimize.blocks import WORST_BLOCK
 from admf_ray.optimize.objective import Choice, trial_status
@@ -24,6 +26,9 @@ MOST_DRAWN = 100_000
 
 _NEAR = 1.0 + 1e-9
 """How far apart neighbours are, at most; the rest is for rounding."""
+
+_APART = 2.0
+"""Between sets of two members: more than between neighbours."""
 
 _PAIRS = 4_000_000
 """Neighbours that are held at a time, about."""
@@ -135,8 +140,9 @@ def neighbourhood_means(values: Array, candidates: Candidates, first: int, space
     """Give the mean of a value over each candidate and those beside it.
 
     Beside it are those that are at most one place away along every parameter: one value of a grid, or what
-    `admf_ray.optimize.space.Dimension.coordinates` makes of one. Parameters that have one value do not count, and
-    combinations that are no candidates have no say.
+    `admf_ray.optimize.space.Dimension.coordinates` makes of one. Parameters that have one value do not count, nor do
+    those that are not in play, sets of different members are never beside each other, and combinations that are no
+    candidates have no say.
 
     Parameters
     ----------
@@ -156,20 +162,30 @@ def neighbourhood_means(values: Array, candidates: Candidates, first: int, space
     if space is None:
         return _means_on_grid(values, candidates)
     sets = candidates.block(first, first + len(values))
-    places = [one.coordinates(sets[:, d]) for d, one in enumerate(space.dimensions)]
+    # What is not in play is the same for all of a member; those of two members are no neighbours.
+    places = [
+        np.nan_to_num(one.coordinates(sets[:, d])) * (_APART if one.parameter.name == MEMBER else 1.0)
+        for d, one in enumerate(space.dimensions)
+    ]
     return _means_of_near(values, np.stack(places, axis=1)) if places else values
 
 
 def _means_on_grid(values: Array, candidates: Candidates) -> Array:
-    """Add up neighbours along one axis after the other over all places of the product."""
-    shape = tuple(map(len, candidates.factors))
-    total, count = np.zeros(shape), np.zeros(shape)
-    total.reshape(-1)[candidates.places] = values
-    count.reshape(-1)[candidates.places] = 1
-    for axis, length in enumerate(shape):
-        if length > 1:
-            total, count = _threes(total, axis), _threes(count, axis)
-    return np.asarray(total.reshape(-1)[candidates.places] / count.reshape(-1)[candidates.places])
+    """Add up neighbours along one axis after the other over all places of each product."""
+    found, begin = np.empty(len(values)), 0
+    for shape in candidates.shapes:
+        end = begin + math.prod(shape)
+        own = (begin <= candidates.places) & (candidates.places < end)
+        places = candidates.places[own] - begin
+        total, count = np.zeros(shape), np.zeros(shape)
+        total.reshape(-1)[places] = values[own]
+        count.reshape(-1)[places] = 1
+        for axis, length in enumerate(shape):
+            if length > 1:
+                total, count = _threes(total, axis), _threes(count, axis)
+        found[own] = total.reshape(-1)[places] / count.reshape(-1)[places]
+        begin = end
+    return found
 
 
 def _threes(values: Array, axis: int) -> Array:

@@ -67,11 +67,21 @@ class Candidates:
         """Give the number of candidates."""
         return len(self.places)
 
+    @property
+    def _grids(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """The rows that each grid takes of every factor."""
+        return self.products or (tuple((0, len(factor)) for factor in self.factors),)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """How many rows each grid takes of every factor."""
+        return [tuple(count for _, count in rows) for rows in self._grids]
+
     def digits(self, first: int, last: int) -> list[npt.NDArray[np.int32]]:
         """Give the rows of each factor that candidates ``[first, last)`` take."""
         places, begin = self.places[first:last], 0
         found = [np.empty(len(places), dtype=np.int32) for _ in self.factors]
-        for rows in self.products or (tuple((0, len(factor)) for factor in self.factors),):
+        for rows in self._grids:
             end = begin + math.prod(count for _, count in rows)
             own = (begin <= places) & (places < end)
             left = places[own] - np.int32(begin)

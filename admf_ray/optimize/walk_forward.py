@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.data.spans import Stretch, pieces_of
 from admf_ray.data.windows import Window
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
+from admf_ray.optimize.evaluation import Proposed, as_params, evaluate
+from admf_ray.optimize.objective import Choice
 from admf_ray.optimize.search import Search, plan_search
 from admf_ray.optimize.selection import Chosen
 from admf_ray.optimize.space import Candidates
-from admf_ray.portfolio.metrics import path_metrics
+from admf_ray.portfolio.metrics import METRICS, path_metrics
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 
@@ -64,7 +67,12 @@ class Stitched:
 
 
 def evaluate_window(
-    search: Search, hub: Hub, window: Window, chosen: Chosen | None, has_failed: bool = False
+    search: Search,
+    hub: Hub,
+    window: Window,
+    chosen: Chosen | None,
+    has_failed: bool = False,
+    train: Stretch | None = None,
 ) -> WindowOutcome:
     """Simulate what was chosen by a window's train span over its test span.
 
@@ -77,16 +85,30 @@ def evaluate_window(
         None for cash.
     has_failed : bool
         Whether what was chosen is known to fail in the test: then the test is spent in cash.
+    train : Stretch, optional
+        What it was trained on, where that is not the train span of the window.
     """
     if chosen is None:
         return WindowOutcome(window, None, None, None)
     test = None if has_failed else _test(search, hub, window, chosen)
-    return WindowOutcome(window, chosen, trained(search, hub, window.train, chosen), test)
+    return WindowOutcome(window, chosen, trained(search, hub, train or window.train, chosen), test)
 
 
-def trained(search: Search, hub: Hub, span: tuple[int, int], chosen: Chosen) -> dict[str, float]:
-    """Give the metrics of what was chosen over the train span, simulated where the search did not keep them."""
-    return chosen.train or search.segment(hub, chosen.candidates, *span, span).metrics
+def trained(search: Search, hub: Hub, span: Stretch, chosen: Chosen) -> dict[str, float]:
+    """Give the metrics of what was chosen over the train span, simulated where the search did not keep them.
+
+    Of several that trade together the span is of one piece.
+    """
+    if chosen.train is not None:
+        return chosen.train
+    first, *others = pieces_of(span)
+    if not others:
+        return search.segment(hub, chosen.candidates, *first, first).metrics
+    (candidate,) = chosen.candidates
+    params = as_params(search.candidates.block(candidate, candidate + 1)[0])
+    bundle = search.study_bundle([span], Choice("sharpe", 1)) | {"kept": {"hub": hub}}
+    (metrics,) = evaluate(Proposed(0, [params]), bundle).metrics
+    return dict(zip(METRICS, metrics.tolist(), strict=True))
 
 
 def chain(returns: npt.NDArray[np.float64], initial: float) -> npt.NDArray[np.float64]:

@@ -80,7 +80,8 @@ def run_combinatorial(
         separation = FoldSeparation.prove(plan, folds, search.bars, longest_memory(found.search).bars)
     search, hub = found.search, found.hub
     chosen = [found.chosen[fold.split.index] for fold in folds]
-    outcomes, failures = evaluated(search, hub, [fold.window for fold in folds], chosen, executor, observe)
+    windows, trains = [fold.window for fold in folds], [fold.split.train for fold in folds]
+    outcomes, failures = evaluated(search, hub, windows, chosen, executor, observe, trains)
     paths = _paths(search, folds, outcomes)
     judged = judged_tests(outcomes)
     tested = [(window, segment) for window, _, segment in judged]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ from admf_ray.optimize.walk_forward import chain
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
+from admf_ray.workflow import RunResult
 
 CROSS = STRATEGIES["sma_cross"]
 FLOAT = Parameter("x", 1.0, 0.0, 1_000.0, "float")
@@ -323,3 +325,37 @@ def test_a_sweep_selects_by_the_same_rules(sp500: Bars) -> None:
     best = admf_ray.sweep(bars, "sma_cross", SPACE, search={"selection": "plateau"}).summary["best"]
     assert (best["candidate"], best["selected_by"]) == (int(np.argmax(means)), means.max())
     assert best["metrics"]["sharpe"] == scores[best["candidate"]]
+
+
+def one_of(bars: Bars, space: dict[str, Any], period: Any, **search: Any) -> RunResult:
+    """Sweep two strategies in one search, and choose by the plateau."""
+    ensemble = {"kind": "one_of", "members": {"rsi_reversion": {"space": {"period": period}}}}
+    return admf_ray.sweep(bars, "sma_cross", space, ensemble=ensemble, search={"selection": "plateau", **search})
+
+
+def test_on_a_plateau_of_one_strategy_sets_of_another_are_not_near(sp500: Bars) -> None:
+    bars = sp500.head(1_500)
+    found = one_of(bars, {"fast": [5, 10, 20], "slow": [50, 100]}, [2, 5, 9])
+    members = found.candidates["member"].to_list()
+    assert members == [0.0] * 6 + [1.0] * 3
+    scores = found.trials["objective"].to_numpy()
+    places = [*np.ndindex(3, 2), *((place, 99) for place in range(3))]
+    means = beside(np.array(places, dtype=float), scores)
+    best = found.summary["best"]
+    assert (best["candidate"], best["selected_by"]) == (int(np.argmax(means)), pytest.approx(max(means)))
+
+
+def test_nor_are_they_among_drawn_sets(sp500: Bars) -> None:
+    bars = sp500.head(1_500)
+    drawn = {"low": 2, "high": 12}
+    found = one_of(bars, {"fast": drawn, "slow": {"low": 20, "high": 120}}, drawn, sampler="random", trials=60)
+    sets = found.trials.join(found.candidates, on="candidate").with_columns(
+        pl.col("member") * 2.0, pl.col("slow") / 10.0
+    )
+    means = beside(
+        sets.select("member", "fast", "slow", "rsi_reversion_period").fill_nan(0.0).to_numpy(),
+        sets["objective"].to_numpy(),
+    )
+    best = found.summary["best"]
+    assert set(sets["member"]) == {0.0, 2.0}
+    assert (best["candidate"], best["selected_by"]) == (int(np.argmax(means)), pytest.approx(max(means)))

@@ -1,18 +1,24 @@
 """Combinatorial purged cross-validation from the command to its tables."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 import admf_ray
+from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
+from admf_ray.engine.spec import AccountRules
 from admf_ray.errors import ConfigError
 from admf_ray.launch import main
+from admf_ray.optimize import Choice, Chosen, expand_grid, plan_search, sweep_spans, trained
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.statistics import per_bar_returns
+from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow import RunResult
 
 CASH = 100_000.0
@@ -120,6 +126,40 @@ def test_both_engines_give_one_fingerprint(sp500: Bars) -> None:
     assert compiled.summary["certified"] == 12
 
 
+def test_the_worst_block_of_the_pieces_chooses(sp500: Bars) -> None:
+    search = {"selection": "worst_block", "blocks": 3}
+    found, driven = (small(sp500, search=search, engine={"kind": kind}) for kind in ("compiled", "event_driven"))
+    assert found.fingerprints() == driven.fingerprints()
+    best = found.trials.sort("worst_block", "candidate", descending=[True, False]).unique("window", keep="first")
+    chosen = dict(best.select("window", "candidate").rows())
+    assert found.windows["candidate"].to_list() == [chosen[split] for split in found.windows["split"]]
+    assert found.windows["selected_by"].to_list() != found.windows["objective"].to_list()
+
+
+def test_the_plateau_chooses(sp500: Bars) -> None:
+    found = small(sp500, space={"fast": [5, 10, 15], "slow": [20, 60, 100]}, search={"selection": "plateau"})
+    for row in found.windows.iter_rows(named=True):
+        grid = found.trials.filter(window=row["split"])["objective"].to_numpy().reshape(3, 3)
+        means = [grid[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2].mean() for i in range(3) for j in range(3)]
+        assert row["candidate"] == int(np.argmax(means))
+        assert row["selected_by"] == pytest.approx(max(means))
+        own = found.trials.filter(window=row["split"], candidate=row["candidate"])
+        assert {name: own[name][0] for name in METRICS} == {name: row[f"train_{name}"] for name in METRICS}
+
+
+@pytest.mark.parametrize("engine", ["compiled", "event_driven"])
+def test_metrics_that_a_search_did_not_keep_are_simulated_over_all_pieces(sp500: Bars, engine: Any) -> None:
+    pieces = ((100, 400), (600, 1_000))
+    candidates = expand_grid(STRATEGIES["sma_cross"], {}, {"fast": [5.0, 10.0], "slow": [20.0, 40.0]})
+    search = plan_search(sp500, STRATEGIES["sma_cross"], candidates, AccountRules(commission_bps=1.0))
+    with SerialExecutor() as executor:
+        given = search, search.hub(), [pieces], Choice("sharpe", 1), METRICS, executor
+        (done,) = sweep_spans(*given, [(0, len(candidates))])
+    for candidate in range(len(candidates)):
+        found = trained(replace(search, engine=engine), search.hub(), pieces, Chosen((candidate,), 0.0, 0.0, None))
+        assert found == {name: done.result.columns[name][0, candidate] for name in METRICS}
+
+
 def test_paths_in_cash_count_as_a_sharpe_of_nothing(sp500: Bars) -> None:
     found = small(sp500, search={"min_trades": 999})
     assert found.windows["candidate"].null_count() == 12
@@ -163,6 +203,10 @@ def test_a_run_that_was_stopped_before_its_end_goes_on_to_be_the_run(root: Path,
         ({"windows": {"embargo": "1x"}}, "windows.embargo: '1x' is no span"),
         ({"windows": {"tests": 4}}, "windows.tests: 4 of 4 groups; allowed: 1 to 3"),
         ({"space": {"fast": [5], "slow": [400]}}, "windows: gap 0b and embargo 798b around the tests of groups"),
+        (
+            {"search": {"selection": "top_n"}},
+            "search.selection: top_n with windows.kind=cpcv; allowed: best, plateau, worst_block",
+        ),
         ({"dataset": "test"}, "dataset: test needs windows=split; windows.kind is cpcv"),
         (
             {"classifier": {"name": "hmm"}},

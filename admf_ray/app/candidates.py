@@ -50,7 +50,7 @@ def make_candidates(
     search = settings.search
     if search.sampler == "grid":
         if search.points:
-            raise ConfigError("search.points: a grid has all sets; allowed: search=random or qmc")
+            raise ConfigError("search.points: a grid has all sets; allowed: search=random, qmc, tpe, ...")
         axes = {name: _values(name, values) for name, values in _space(settings, composition).items()}
         return expand_grid(composition, params, axes, search.constraints), None, None
     space = search_space(settings, composition, params)
@@ -66,7 +66,7 @@ def make_candidates(
     fixed = {one.parameter.name: [one.fixed] for one in space.dimensions if one.fixed is not None}
     proposing = Adaptive(
         search.sampler,
-        search.trials,
+        max(search.trials, len(search.points)),
         search.batch,
         settings.seed,
         {**fixed, **ranges},

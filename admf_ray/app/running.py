@@ -200,6 +200,11 @@ def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequ
     said = list(warnings)
     if found.summary.get("benchmark", {}).get("trades") == 0.0:
         said.append("buy and hold bought nothing: a lot of some symbol costs more than its share of portfolio.cash")
+    if short := found.summary.get("short_studies"):
+        said.append(
+            f"{short} studies ended with fewer sets than search.trials={settings.search.trials}: what was proposed "
+            "broke constraints or had been tried"
+        )
     found.summary.update({"warnings": said, "causes": counted})
     for line in (*said, *found.summary["data"]["repairs"], *map(cause_line, counted)):
         LOGGER.warning("%s", line)

@@ -113,7 +113,7 @@ def rerun(
         if done.failure is None:
             prints[done.chunk] = done.result
         else:
-            fault = replace(done.failure, message=f"in its test: {done.failure.message}")
+            fault = replace(done.failure, message=f"in the test of window {done.chunk}: {done.failure.message}")
             failures[done.chunk] = Failed.of(replace(done, failure=fault), first[done.chunk], done.chunk)
     return prints, [failures[window] for window in sorted(failures)]
 

@@ -150,6 +150,7 @@ def draw_candidates(
         if len(found) >= trials:
             break
     if not found:
-        raise ConfigError(f"strategy.space: nothing that was drawn obeys {', '.join(space.strategy.constraints)}")
+        asked = ", ".join([*space.strategy.constraints, *space.constraints])
+        raise ConfigError(f"strategy.space: nothing that was drawn obeys {asked}")
     kept = b"".join(list(found)[: max(trials, len(points))])
     return Candidates.listed(space.names, np.frombuffer(kept).reshape(-1, count))

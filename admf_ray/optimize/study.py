@@ -9,6 +9,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +20,12 @@ from admf_ray._types import ChunkDone
 from admf_ray.cluster import SerialExecutor
 from admf_ray.engine import hosting
 from admf_ray.engine.composition import MEMBER, Composition
+from admf_ray.errors import ConfigError
 from admf_ray.optimize.distributions import distributions_of
 from admf_ray.optimize.evaluation import EVALUATE, Known, Params, Proposed, Stage, as_params, parted
 from admf_ray.optimize.objective import STATUSES, Choice, trial_status
 from admf_ray.optimize.pruning import going_on, pruner
-from admf_ray.optimize.sampling import Adaptive, Studied
+from admf_ray.optimize.sampling import Adaptive, Studied, draw_candidates
 from admf_ray.optimize.space import Space, plan_space
 from admf_ray.optimize.trials import Failed
 from admf_ray.plugins import activate
@@ -53,7 +55,10 @@ _FRUITLESS = 20
 """Proposals for each trial, at most, that break constraints or were made before."""
 
 _IN_A_ROW = 100
-"""So many of them, or as many as there may be trials, say that a space is exhausted or a sampler has converged."""
+"""So many of them, or as many as there may be trials, say that a space is exhausted."""
+
+_LOST = 10
+"""After so many in a row a set is drawn that obeys the constraints: a sampler may not find one where few do."""
 
 _COMPLETE, _FAILED, _PRUNED = STATUSES[0], STATUSES[3], STATUSES[4]
 
@@ -82,10 +87,8 @@ class Study:
             pruner=pruner() if is_pruning else optuna.pruners.NopPruner(),
         )
         for point in space.points(adaptive.points):
-            named = zip(space.names, point.tolist(), strict=True)
-            self._study.enqueue_trial(
-                {name: value for name, value in named if name in self._distributions and not math.isnan(value)}
-            )
+            self._enqueue(as_params(point.tolist()))
+        self._drawn: deque[Params] | None = None
         # Sets that may be given up are evaluated block by block first, and over the whole span last.
         self._stages: list[Stage] = [*(range(choice.blocks) if is_pruning else ()), None]
         self._step = 0
@@ -117,6 +120,8 @@ class Study:
             seed = seed_of(adaptive.seed, "study", adaptive.first + self.window, self._batch)
             self._study.sampler = _SAMPLERS[adaptive.sampler](seed)
             asked = min(adaptive.batch, trials - len(self._found))
+            if self._in_a_row >= _LOST:
+                self._enqueue_drawn()
             self._trials = []
             for _ in range(asked):
                 self._trials.append(self._study.ask())
@@ -134,6 +139,29 @@ class Study:
                 return fresh
             self._tell_batch()
         return []
+
+    def _enqueue(self, params: Params) -> None:
+        """Have a set proposed next."""
+        named = zip(self._space.names, params, strict=True)
+        self._study.enqueue_trial(
+            {name: value for name, value in named if name in self._distributions and not math.isnan(value)}
+        )
+
+    def _enqueue_drawn(self) -> None:
+        """Have a set proposed next that obeys the constraints and was not tried, where one was drawn."""
+        if self._drawn is None:
+            adaptive = self._adaptive
+            seed = seed_of(adaptive.seed, "study", adaptive.first + self.window, "drawn")
+            self._drawn = deque()
+            # So few may obey that none is drawn.
+            with suppress(ConfigError):
+                drawn = draw_candidates(self._space, "random", adaptive.trials, seed)
+                self._drawn += map(as_params, drawn.values.tolist())
+        while self._drawn:
+            params = self._drawn.popleft()
+            if params not in self._found:
+                self._enqueue(params)
+                return
 
     def _set_of(self, trial: optuna.Trial) -> Params:
         """Have Optuna propose a set: of what is in play by the member that it proposed."""

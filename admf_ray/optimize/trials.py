@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from admf_ray._types import ChunkDone, Fault
+from admf_ray.cluster.faults import RUN_WIDE, raised
 from admf_ray.engine import hosting, sweep
 from admf_ray.optimize.blocks import WORST_BLOCK, worst_blocks
 from admf_ray.optimize.objective import Choice, choose, front
@@ -118,7 +119,7 @@ class Failed:
     candidate : int
         In what a study keeps: the row of its set.
     window : int or None
-        None: it runs over all windows at once, and fails in all of them.
+        None: in all of them.
     fault : Fault
     host : str
         Who computed it last.
@@ -153,16 +154,22 @@ class TrialChunk:
         For each span, out of this chunk.
     containers : list of dict
         That live on the host; see `admf_ray.engine.hosting.live_containers`.
+    faults : dict of int to Fault
+        By span, of a chunk of one candidate that raised in some of them, whose metrics there are NaN.
     """
 
     first: int
     columns: dict[str, npt.NDArray[np.float64]]
     leaders: list[Leaders]
     containers: list[dict[str, Any]] = field(default_factory=list)
+    faults: dict[int, Fault] = field(default_factory=dict)
 
 
 def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk:
     """Sweep the candidates ``[chunk[0], chunk[1])``; what hosts call.
+
+    One by itself that raises is simulated over each span apart: whether it fails in one is decided by the bars that are
+    seen there.
 
     Parameters
     ----------
@@ -175,9 +182,49 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     """
     first, last = chunk
     candidates = Candidates(bundle["names"], bundle["factors"], bundle["places"], bundle["products"])
-    wanted = bundle["requests"].wanted(candidates, first, last)
-    metrics, containers = simulated(candidates.block(first, last), wanted, bundle)
-    return replace(_cut_down(first, metrics, bundle["choice"], bundle["recorded"]), containers=containers)
+    params, wanted = candidates.block(first, last), bundle["requests"].wanted(candidates, first, last)
+    faults = dict[int, Fault]()
+    try:
+        metrics, containers = simulated(params, wanted, bundle)
+    except RUN_WIDE:
+        raise
+    except (Exception, SystemExit) as error:
+        if last - first > 1:
+            raise
+        metrics, containers, faults = _span_by_span(params, wanted, bundle, error)
+    found = _cut_down(first, metrics, bundle["choice"], bundle["recorded"])
+    return replace(found, containers=containers, faults=faults)
+
+
+def _span_by_span(
+    params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any], error: BaseException
+) -> tuple[npt.NDArray[np.float64], list[dict[str, Any]], dict[int, Fault]]:
+    """Simulate a candidate over each span apart, NaN where it raises; raise the error where it does in all of them."""
+    blocks = bundle["choice"].blocks if WORST_BLOCK in bundle["recorded"] else 0
+    swept = len(bundle["firsts"]) - 1
+    metrics, containers, faults = np.full((1, swept, len(METRICS)), np.nan), list[dict[str, Any]](), dict[int, Fault]()
+    spans = swept // (1 + blocks)
+    for span in range(spans if spans > 1 else 0):
+        own = [span, *range(spans + span * blocks, spans + (span + 1) * blocks)]
+        try:
+            metrics[:, own], containers = simulated(params, wanted, _of_spans(bundle, own))
+        except RUN_WIDE:
+            raise
+        except (Exception, SystemExit) as one:
+            faults[span] = raised(one)
+    if len(faults) == spans or spans == 1:
+        raise error
+    return metrics, containers, faults
+
+
+def _of_spans(bundle: Mapping[str, Any], spans: Sequence[int]) -> dict[str, Any]:
+    """Give what hosts need to sweep over some of the spans."""
+    firsts = bundle["firsts"]
+    pieces = [bundle["pieces"][firsts[span] : firsts[span + 1]] for span in spans]
+    found = {**bundle, "pieces": np.concatenate(pieces), "firsts": np.cumsum([0, *map(len, pieces)], dtype=np.int64)}
+    if "fits" in bundle:
+        found["fits"] = {key: [of_spans[span] for span in spans] for key, of_spans in bundle["fits"].items()}
+    return found
 
 
 def simulated(

@@ -88,8 +88,9 @@ class ProgressView:
             return
         said = (str(record["message"]).strip() or "it says nothing").splitlines()[0]
         # In a study candidates have no numbers before all are done.
-        name = f"candidate {record['candidate']}" if "candidate" in record else f"window {record['window']}"
-        name = f"winner of {name}" if "winner" in record else name
+        number = record.get("candidate", record.get("number"))
+        where = [] if number is None else [f"candidate {number}"]
+        name = " in ".join([*where, *([f"window {record['window']}"] if "window" in record else [])])
         which = f"{name} ({parameters_text(record['parameters'])})"
         self._console.print(f"failed: {which}: {record['error']}: {said}", highlight=False, markup=False)
         if self._failed == _FAILURES:

@@ -1,7 +1,7 @@
 """Combinatorial purged cross-validation: each split is searched, its winner tested, the tests joined into paths."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,9 @@ def run_combinatorial(
     search, hub = found.search, found.hub
     chosen = [found.chosen[fold.split.index] for fold in folds]
     windows, trains = [fold.window for fold in folds], [fold.split.train for fold in folds]
-    outcomes, failures = evaluated(search, hub, windows, chosen, executor, observe, trains)
+    outcomes, failed = evaluated(search, hub, windows, chosen, executor, observe, trains)
+    # As of trials, the window of a failure is the split.
+    failures = [replace(one, window=folds[one.window].split.index) for one in failed if one.window is not None]
     paths = _paths(search, folds, outcomes)
     judged = judged_tests(outcomes)
     tested = [(window, segment) for window, _, segment in judged]

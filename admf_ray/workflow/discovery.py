@@ -124,7 +124,7 @@ def run_walk_forward(
         **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
-        **found.frames(failures),
+        **found.frames(failures, known),
     }
     if earlier is not None:
         frames = earlier.kept(frames)
@@ -245,7 +245,7 @@ def evaluated(
     for failed in failures:
         assert failed.window is not None
         parameters = search.parameters(own[failed.window].candidates)
-        observe("FAILURE", failure_record(failed, parameters) | {"winner": failed.candidate})
+        observe("FAILURE", failure_record(failed, parameters) | {"number": failed.candidate})
     outcomes = []
     for window, train in zip(windows, trained_on or [window.train for window in windows], strict=True):
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
@@ -351,6 +351,7 @@ def work_record(
         "record": record,
         "candidates": len(found.search.candidates),
         "sets": found.sets,
+        "short_studies": found.short,
         "backtests": backtests,
         "bars_swept": found.bars_swept,
         "reused": asdict(found.reused),

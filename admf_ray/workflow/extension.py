@@ -84,7 +84,11 @@ class Earlier:
             self._check(name, tables[name], self.tables[name])
         windows = pl.concat([self.tables["windows"], tables["windows"][self.windows :]])
         failed = [one["failures"] for one in (self.tables, tables) if "failures" in one]
-        failures = {"failures": pl.concat(failed).unique("candidate", keep="last").sort("candidate")} if failed else {}
+        failures = (
+            {"failures": pl.concat(failed).unique(["candidate", "window"], keep="last").sort("candidate", "window")}
+            if failed
+            else {}
+        )
         return {**tables, "windows": windows, **failures}
 
     def _check(self, name: str, now: pl.DataFrame, then: pl.DataFrame) -> None:

@@ -108,8 +108,8 @@ def plan_recovery(
                 culprits.add(("candidate", record["candidate"], record["fault"]))
             case "FAILURE":
                 culprits.add(("window", record["window"], record["fault"]))
-                # Those of studies are kept with these; winners are tested again.
-                sets += "winner" not in record
+                # Those of studies are kept with these; candidates that have a number are tried again.
+                sets += "number" not in record
     unexplained = [{one["fault"] for one in faults if not _is_explained(one, culprits)} for faults in attempts]
     seconds = chunk_seconds / 2 ** sum("out_of_memory" in kinds for kinds in unexplained)
     timeout = min(_LONGEST, chunk_timeout * 2 ** sum("timed_out" in kinds for kinds in unexplained))

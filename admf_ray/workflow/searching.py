@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from admf_ray._types import Executor, Observer
+from admf_ray._types import ChunkDone, Executor, Observer
 from admf_ray.data.spans import Stretch, bars_in
 from admf_ray.errors import ChunkError
 from admf_ray.indicators import Hub
@@ -74,6 +74,8 @@ class Searched:
         Gives the rows of the trials, the windows numbered from there on.
     forget : callable
         Removes what was kept of the trials meanwhile.
+    short : int
+        Studies that ended with fewer candidates than they were to have.
     resources : dict
         See `admf_ray.workflow.resources.phase_resources`.
     """
@@ -91,11 +93,21 @@ class Searched:
     failures: list[Failed]
     trials: Callable[[int], Iterator[pa.Table]]
     forget: Callable[[], None]
+    short: int = 0
     resources: dict[str, Any] = field(default_factory=dict)
 
-    def frames(self, also: Sequence[Failed] = ()) -> dict[str, pl.DataFrame]:
-        """Give table timings, and table failures where there are any; ``also`` are those of winners in their tests."""
-        failures = [*self.failures, *also]
+    def frames(self, also: Sequence[Failed] = (), offset: int = 0) -> dict[str, pl.DataFrame]:
+        """Give table timings, and table failures where there are any.
+
+        Parameters
+        ----------
+        also : sequence of Failed
+            Winners that failed in their tests.
+        offset : int
+            Number of the first window that was searched.
+        """
+        own = [one if one.window is None else replace(one, window=offset + one.window) for one in self.failures]
+        failures = [*own, *also]
         return {"timings": self.timings} | ({"failures": failures_frame(failures)} if failures else {})
 
 
@@ -178,11 +190,18 @@ def _sweep_windows(
     left = sum(stop - first for first, stop in ranges)
     if left < total:
         observe("KEPT", {"sets": total - left, "of": total, "reused": asdict(reused)})
+    partly, partly_failed = list[ChunkDone](), list[Failed]()
     for done in sweep_spans(search, hub, spans, choice, recorded, executor, ranges, observe):
         first, last = done.chunk
         if done.failure is not None:
             failures.append(done)
             observe("FAILURE", failure_record(Failed.of(done, first), search.parameters(first)))
+        elif done.result.faults:
+            partly.append(done)
+            for window, fault in done.result.faults.items():
+                failed = Failed(first, window, fault, done.host, done.attempts)
+                partly_failed.append(failed)
+                observe("FAILURE", failure_record(failed, search.parameters(first)) | {"number": first})
         else:
             leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
             files.add(done.result, leaders)
@@ -190,12 +209,13 @@ def _sweep_windows(
         rows.append(timed | measured(done, done.result.containers))
         observe("CHUNK", {**timed, "sets": last - first, "of": total})
         _tell_containers(observe, done.host, done.result.containers)
-    failed = [Failed.of(done, done.chunk[0]) for done in failures]
-    _check_some(failed, total)
-    if cache is not None and reused.trials < (total - len(failures)) * len(spans):
+    entirely_failed = [Failed.of(done, done.chunk[0]) for done in failures]
+    _check_some(entirely_failed, total)
+    if cache is not None and reused.trials < (total - len(failures) - len(partly)) * len(spans):
         cache.keep(files.folder, {key: files.sound()})
     # Once the cache has its chunks: those that failed are none of them.
-    for done in failures:
+    for done in (*failures, *partly):
+        leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
         files.add(done.result, leaders)
     swept, _ = swept_spans(spans, choice)
     return Searched(
@@ -212,7 +232,7 @@ def _sweep_windows(
         bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
         timings=_timings(rows),
-        failures=failed,
+        failures=[*entirely_failed, *partly_failed],
         trials=lambda offset: files.rows(leaders, offset, total),
         forget=files.remove,
     )
@@ -276,6 +296,7 @@ def _study_windows(
         failures=failures,
         trials=trials,
         forget=studying.forget,
+        short=sum(len(one.params) < search.sets for one in ordered),
     )
 
 

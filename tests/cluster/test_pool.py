@@ -136,7 +136,7 @@ def test_a_winner_that_ends_its_host_in_its_test_costs_that_test_only(bars: Any,
     found, without = late(LAGS["segfault"], cluster=ON_HOSTS), late(0)
     last = len(without.windows) - 1
     assert found.failures.select("candidate", "window").rows() == [(0, last)]
-    assert found.failures["message"][0].startswith("in its test: its host ended: Segmentation fault")
+    assert found.failures["message"][0].startswith(f"in the test of window {last}: its host ended: Segmentation fault")
     before = pl.col("window") < last
     for name in ("equity", "fills", "trades"):
         assert found.tables[name].filter(before).equals(without.tables[name].filter(before))

@@ -99,13 +99,21 @@ def test_failures_of_the_earlier_run_stay_and_newer_ones_are_added(files: Path) 
     assert main(["+experiment=walkforward", *options, f"run_root={files}", "run_name=failing"]) == 0
     command = ["+experiment=walkforward", f"run={files / 'failing'}", f"data.path={files / 'newer.csv'}"]
     assert main([*command, "cluster=serial", f"run_root={files}", "run_name=failing_on"]) == 0
-    old, extended = (admf_ray.load_run(files / name) for name in ("failing", "failing_on"))
+    fresh = [*csv(files / "newer.csv"), *strategy, "data.symbol=older", "cluster=serial", *options[-1:]]
+    assert main(["+experiment=walkforward", *fresh, f"run_root={files}", "run_name=failing_anew"]) == 0
+    old, extended, anew = (admf_ray.load_run(files / name) for name in ("failing", "failing_on", "failing_anew"))
     assert old.failures.select("candidate", "message").rows() == [(2, "lag 90 is unlucky")]
     assert extended.failures.select("candidate", "message").rows() == [
         *((0, "lag 30 is unlucky"), (2, "lag 90 is unlucky")),
     ]
     failed = extended.trials.filter(pl.col("status") == "failed")
-    assert failed.group_by("candidate").len().sort("candidate").rows() == [(0, 3), (2, 16)]
+    assert failed.group_by("candidate").len().sort("candidate").rows() == [(0, 1), (2, 16)]
+    # What fails in a later window decides nothing in an earlier one.
+    for name in ("trials", "equity", "fills", "trades"):
+        assert extended.tables[name].equals(anew.tables[name])
+    assert extended.windows["candidate"].equals(anew.windows["candidate"])
+    where = ["candidate", "window", "message"]
+    assert extended.failures.select(where).equals(anew.failures.select(where))
 
 
 def test_a_run_of_two_symbols_is_extended_and_asked_about_with_both(files: Path, capsys) -> None:

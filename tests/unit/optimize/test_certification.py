@@ -136,9 +136,9 @@ def test_a_winner_that_raises_only_in_its_test_costs_that_test_only(sp500: Bars,
     assert np.isnan(row["test_final_equity"])
     (failure,) = found.failures.to_dicts()
     assert (failure["candidate"], failure["window"]) == (0, last)
-    assert (failure["error"], failure["message"]) == ("ValueError", "in its test: too late")
+    assert (failure["error"], failure["message"]) == ("ValueError", f"in the test of window {last}: too late")
     assert "in late" in failure["traceback"]
     (shown,) = (record for kind, record in told if kind == "FAILURE")
-    assert (shown["window"], shown["winner"], shown["parameters"]) == (last, 0, {"lag": 3, "fails": 390})
+    assert (shown["window"], shown["number"], shown["parameters"]) == (last, 0, {"lag": 3, "fails": 390})
     cause = "windows were spent in cash, as the winner failed: table failures says why"
     assert found.summary["causes"][0] == {"cause": cause, "count": 1, "of": last + 1}

@@ -22,6 +22,17 @@ from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow import RunResult
 
 CASH = 100_000.0
+LATE = """
+from admf_ray.plugins import Parameter, strategy
+
+
+@strategy(parameters=(Parameter("lag", 3, 1, 400),))
+def late(view):
+    lag = view.params.lag
+    if view.bar == 500:
+        raise ValueError("too late")
+    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
+"""
 OPTIONS = [
     *("+experiment=walkforward", "windows=cpcv", "windows.gap=5b", "cluster=serial", "execution.slippage_bps=2"),
     *("strategy.space.fast=[5,20]", "strategy.space.slow=[50,100]"),
@@ -158,6 +169,25 @@ def test_metrics_that_a_search_did_not_keep_are_simulated_over_all_pieces(sp500:
     for candidate in range(len(candidates)):
         found = trained(replace(search, engine=engine), search.hub(), pieces, Chosen((candidate,), 0.0, 0.0, None))
         assert found == {name: done.result.columns[name][0, candidate] for name in METRICS}
+
+
+def test_a_winner_that_fails_in_its_test_is_listed_with_its_split(sp500: Bars, tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(LATE)
+    found = admf_ray.walk_forward(
+        sp500.head(600),
+        "late",
+        {"lag": [3, 5]},
+        windows={"kind": "cpcv", "groups": 3, "tests": 2, "embargo": "9b"},
+        search={"sampler": "tpe", "trials": 2},
+        plugins=[str(tmp_path / "late.py")],
+    )
+    # Bar 500 is in the third group, which the first of the three splits trains on, and the others test.
+    tested = found.failures.filter(pl.col("message").str.starts_with("in the test of"))
+    assert tested["window"].to_list() == [1, 2]
+    assert [text.split(":")[0] for text in tested["message"]] == ["in the test of window 3", "in the test of window 5"]
+    assert found.trials.filter(window=0)["status"].to_list() == ["failed", "failed"]
+    assert found.windows["candidate"].is_null().to_list() == [True, True, False, False, False, False]
+    assert found.windows["test_final_equity"].is_nan().to_list() == [True, True, False, True, False, True]
 
 
 def test_paths_in_cash_count_as_a_sharpe_of_nothing(sp500: Bars) -> None:

@@ -1,19 +1,35 @@
 """Searching windows again with what an earlier attempt left: only the rest is computed, and the result is the same."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 
+import admf_ray
+from admf_ray import Bars
 from admf_ray.cluster import SerialExecutor
 from admf_ray.engine.spec import AccountRules
 from admf_ray.optimize import Candidates, Choice, Search, expand_grid, plan_search, recorded_metrics
+from admf_ray.plugins import activate, find_plugins
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow.searching import Searched, search_windows
 from tests.series import daily_bars
 
+LATE = """
+from admf_ray.plugins import Parameter, strategy
+
+
+@strategy(parameters=(Parameter("lag", 3, 1, 400), Parameter("fails", 10_000, 0, 10_000)))
+def late(view):
+    lag = view.params.lag
+    if view.bar == view.params.fails:
+        raise ValueError("too late")
+    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
+"""
 CROSS = STRATEGIES["sma_cross"]
 CHOICE = Choice("sharpe", 1)
 SPANS = [(0, 300), (100, 400)]
@@ -85,3 +101,62 @@ def test_whoever_goes_on_with_a_search_selects_the_same(search: Search, tmp_path
     assert None not in whole.chosen
     assert pa.concat_tables(again.trials(0)).equals(rows)
     assert ("worst_block" in rows.column_names) == (rule == "worst_block")
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Iterator[str]:
+    """A strategy that raises at one bar."""
+    path = tmp_path / "late.py"
+    path.write_text(LATE)
+    yield str(path)
+    activate(())
+
+
+@pytest.mark.parametrize("engine", ["compiled", "event_driven"])
+@pytest.mark.parametrize("rule", ["best", "worst_block"])
+def test_a_candidate_fails_in_the_windows_in_which_it_raises_and_in_no_earlier_one(
+    sp500: Bars, late: str, engine: str, rule: str
+) -> None:
+    given: dict[str, Any] = {
+        "windows": {"train": "200b", "test": "50b", "align": "none"},
+        "engine": {"kind": engine},
+        "search": {"selection": rule, "blocks": 2},
+        "plugins": [late],
+    }
+    bars = sp500.head(400)
+    found = admf_ray.walk_forward(bars, "late", {"lag": [3, 5], "fails": [320, 10_000]}, **given)
+    without = admf_ray.walk_forward(bars, "late", {"lag": [3, 5]}, **given)
+    # Bar 320 is in the train span of the last of four windows only: 150 to 350; and in the test of the third.
+    status = pl.col("status").cast(pl.String)
+    assert found.trials.filter(status == "failed").select("window", "candidate").rows() == [(3, 0), (3, 2)]
+    trained = found.failures.filter(~pl.col("message").str.starts_with("in the test of"))
+    assert trained.select("candidate", "window", "error").rows() == [(0, 3, "ValueError"), (2, 3, "ValueError")]
+    # Candidates 0 and 1 are the same, and so are 2 and 3, up to where one of them raises.
+    for window in range(3):
+        rows = found.trials.filter(window=window).drop("candidate")
+        expected = without.trials.filter(window=window).drop("candidate")
+        assert rows[::2].equals(expected)
+        assert rows[1::2].equals(expected)
+    assert (
+        found.trials.filter((pl.col("window") == 3) & (status != "failed"))
+        .drop("candidate")
+        .equals(without.trials.filter(window=3).drop("candidate"))
+    )
+
+
+def test_whoever_goes_on_tries_again_what_failed_in_some_windows(search: Search, late: str, tmp_path: Path) -> None:
+    activate(find_plugins([late]))
+    candidates = expand_grid(STRATEGIES["late"], {}, {"lag": [3.0, 5.0, 9.0], "fails": [350.0, 10_000.0]})
+    planned = plan_search(search.bars, STRATEGIES["late"], candidates, AccountRules())
+    whole, _, computed = searched(planned, tmp_path / "chunks")
+    assert computed == 6
+    rows = pl.DataFrame(pa.concat_tables(whole.trials(0)))
+    again, kinds, computed = searched(planned, tmp_path / "chunks")
+    assert computed == kinds.count("FAILURE") == 3
+    assert pl.DataFrame(pa.concat_tables(again.trials(0))).equals(rows)
+    assert again.chosen == whole.chosen
+
+    def plain(found: Searched) -> list[Any]:
+        return sorted((one.candidate, one.window, one.fault.message) for one in found.failures)
+
+    assert plain(again) == plain(whole) == [(0, 1, "too late"), (2, 1, "too late"), (4, 1, "too late")]

@@ -190,10 +190,11 @@ def _continued(run: Path, is_finished: bool, anew: Mapping[str, str]) -> str:
     for name in anew:
         values.pop(name, None)
     manifest = read_json(run / "manifest.json")
-    if values["data"]["path"] is not None and values["data"]["symbol"] is None and values["data"]["symbols"] is None:
+    data = values["data"]
+    if is_finished and data["path"] is not None and data["symbol"] is None and data["symbols"] is None:
         # A newer file may have another name, which is not that of what it holds.
         symbols = manifest["data"]["symbols"]
-        values["data"] |= {"symbol": symbols[0]} if len(symbols) == 1 else {"symbols": symbols}
+        data |= {"symbol": symbols[0]} if len(symbols) == 1 else {"symbols": symbols}
     values |= {"experiment": None, "run": None, "run_name": None, "run_root": "./runs", "force": False}
     values["plugins"] = [str(run / "plugins" / f"{name}.py") for name in manifest["plugins"]]
     return _with_defaults(_ANEW, values)

@@ -18,7 +18,7 @@ from admf_ray.app.assemble import load_data, open_executor
 from admf_ray.app.compose import composed_containers, compositions
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.holdout import opened_span
-from admf_ray.app.settings import Settings
+from admf_ray.app.settings import ClusterSettings, Settings
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
 from admf_ray.files import OwnedFolder
@@ -30,6 +30,7 @@ from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.ledger import Effort, Ledger, tried_alone
 from admf_ray.workflow.manifest import data_report
 from admf_ray.workflow.performance import performance
+from admf_ray.workflow.trials import StudyFiles
 
 __all__ = ["chunk_cache", "open_run", "run_phase", "run_search", "show"]
 
@@ -72,24 +73,26 @@ def run_phase(
     """
     if settings.run_root is None:
         return _run_without_directory(settings, bars, warnings, observer, name, phase, effort)
-    run = _run_directory(settings)
+    run, recovery = _run_directory(settings), settings.recovery
     if settings.holdout.open:
         _ledger(run).refuse_opened(bars, opened_span(settings, bars))
     with open_run(settings, run):
-        run.begin(bars)
+        run.begin(bars, () if recovery is None else recovery.changes)
         _describe_containers(settings, run)
         ledger = _ledger(run)
         ledger.begin(settings.experiment, bars, effort)
         if settings.holdout.open:
             warnings = [*warnings, *_opened(settings, bars, ledger, effort)]
         observe = run.observing(_telling(observer))
-        if settings.recovery is not None:
-            run.write_json("recovery.json", settings.recovery.record())
-            observe("RECOVERY", settings.recovery.record())
+        if recovery is not None:
+            if recovery.forced:
+                StudyFiles(run.phase_folder(name) / "chunks").drop_failed()
+            run.write_json("recovery.json", recovery.record())
+            observe("RECOVERY", recovery.record())
         found = phase(observe, run.phase_folder(name))
         ledger.end(found.summary["tried"])
         found.summary["tried"] = ledger.tried(bars, found.summary["tried"], effort.warm)
-        _complete(settings, found, bars, warnings)
+        _complete(settings, found, bars, [*warnings, *(f"forced: {change}" for change in run.forced)])
         for variant in found.variants:
             run.write_text(f"best/{variant.name}.yaml", variant_yaml(settings, variant, run.path))
         for book in found.summary.get("books", ()):
@@ -157,7 +160,8 @@ def _ledger(run: RunDirectory) -> Ledger:
 def chunk_cache(settings: Settings) -> ChunkCache | None:
     """Give the cache that runs of a root share; none where it is not wanted, and for a run that was forced to go on."""
     root = settings.run_root if settings.resumed is None else settings.resumed.parent
-    is_forced = settings.resumed is not None and (settings.resumed / "forced.txt").exists()
+    is_forced = settings.recovery is not None and bool(settings.recovery.changes)
+    is_forced |= settings.resumed is not None and (settings.resumed / "forced.txt").exists()
     if root is None or settings.search.cache == 0 or is_forced:
         return None
     return ChunkCache(root / "cache" / "chunks", settings.search.cache * 1_000_000)
@@ -221,10 +225,18 @@ def run_search(
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
     # Ray loses signals while it starts, and takes SIGTERM for itself once it has.
-    with stopped_by_signals(), open_executor(settings.cluster) as executor, stopped_by_signals():
+    with stopped_by_signals(), open_executor(_cluster(settings)) as executor, stopped_by_signals():
         return run_phase(
             settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder), effort
         )
+
+
+def _cluster(settings: Settings) -> ClusterSettings:
+    """Give where chunks are computed; how large they are and how long they may take is up to a recovery."""
+    if settings.recovery is None:
+        return settings.cluster
+    planned = {name: getattr(settings.recovery, name) for name in ("chunk_seconds", "chunk_timeout")}
+    return settings.cluster.model_copy(update=planned)
 
 
 @contextmanager

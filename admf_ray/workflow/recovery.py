@@ -37,6 +37,8 @@ class Recovery:
         What is done, a sentence each; none where all is as it was.
     forced : bool
         Whether candidates that failed before are tried again.
+    changes : sequence of str
+        What is not what it was and is forced, a line each.
     """
 
     faults: Mapping[str, int]
@@ -45,6 +47,7 @@ class Recovery:
     failed: Mapping[int, ChunkDone] = field(default_factory=dict)
     actions: Sequence[str] = ()
     forced: bool = False
+    changes: Sequence[str] = ()
 
     def record(self) -> dict[str, Any]:
         """Give it as plain values, for files and progress."""
@@ -69,7 +72,11 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def plan_recovery(
-    records: Iterable[Mapping[str, Any]], chunk_seconds: float, chunk_timeout: float, forced: bool = False
+    records: Iterable[Mapping[str, Any]],
+    chunk_seconds: float,
+    chunk_timeout: float,
+    forced: bool = False,
+    changes: Sequence[str] = (),
 ) -> Recovery:
     """Plan how a run is gone on with.
 
@@ -84,6 +91,8 @@ def plan_recovery(
         As they would be otherwise.
     forced : bool
         Whether candidates that failed are tried again.
+    changes : sequence of str
+        What is not what it was and is forced, a line each.
 
     Examples
     --------
@@ -113,7 +122,7 @@ def plan_recovery(
     unexplained = [{one["fault"] for one in faults if not _is_explained(one, culprits)} for faults in attempts]
     seconds = chunk_seconds / 2 ** sum("out_of_memory" in kinds for kinds in unexplained)
     timeout = min(_LONGEST, chunk_timeout * 2 ** sum("timed_out" in kinds for kinds in unexplained))
-    actions = []
+    actions = [f"forced: {change}" for change in changes]
     if seconds != chunk_seconds:
         actions.append(f"memory ran out: cluster.chunk_seconds is {seconds:g} in place of {chunk_seconds:g}")
     if timeout != chunk_timeout:
@@ -127,7 +136,7 @@ def plan_recovery(
     elif sets:
         actions.append(f"{sets:,} sets of studies stay failed, force=true tries them again")
     faults = Counter(one["fault"] for faults in attempts for one in faults)
-    return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced)
+    return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced, changes)
 
 
 def failure_record(failed: Failed, parameters: Mapping[str, float | str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from admf_ray.plugins import active_plugins
 from admf_ray.workflow.lock import RunLock
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
-from admf_ray.workflow.results import RunResult, read_json
+from admf_ray.workflow.results import RunResult, read_json, read_text
 
 __all__ = ["RunDirectory"]
 
@@ -179,12 +179,35 @@ class RunDirectory:
         """Give the directory of a phase's tables."""
         return self.path / "phases" / phase
 
-    def begin(self, bars: Bars) -> None:
-        """Write down what the run is made from, so that going on with it can tell whether it is still the same."""
+    def begin(self, bars: Bars, changes: Sequence[str] = ()) -> None:
+        """Write down what the run is made from, so that going on with it can tell whether it is still the same.
+
+        Parameters
+        ----------
+        bars : Bars
+        changes : sequence of str
+            What is not what it was, of a run that is forced to go on, a line each. They are added to ``forced.txt``;
+            the configuration until then stays as ``config-1.yaml``, ``config-2.yaml``, ...
+        """
+        if changes:
+            self._keep_forced(changes)
         for plugin in active_plugins():
             self.write_text(f"plugins/{plugin.name}.py", plugin.source)
-        if not self._is_resumed:
+        if changes or not self._is_resumed:
             self.write_json("manifest.json", describe_run(bars, self._config, {}))
+
+    def _keep_forced(self, changes: Sequence[str]) -> None:
+        # In this order: a driver that ends in between has said too much, never too little.
+        self.write_text("forced.txt", "".join(f"{line}\n" for line in (*self.forced, *changes)))
+        number = 1 + len(list(self.path.glob("config-*.yaml")))
+        self.write_text(f"config-{number}.yaml", read_text(self.path / "config.yaml"))
+        self.write_text("config.yaml", self._config_text)
+
+    @property
+    def forced(self) -> list[str]:
+        """What was not what it had been each time that the run was forced to go on."""
+        path = self.path / "forced.txt"
+        return read_text(path).splitlines() if path.exists() else []
 
     def finish(self, bars: Bars, phase: PhaseResult) -> RunResult:
         """Write the tables that are in memory and the manifest."""

@@ -12,12 +12,9 @@ from admf_ray.app.parsing import parse_settings
 from admf_ray.app.settings import Settings, required_run
 from admf_ray.core.bars import Bars
 from admf_ray.errors import ConfigError, ReproductionError
-from admf_ray.logs import LOGGER
 from admf_ray.workflow.manifest import describe_run
 from admf_ray.workflow.recovery import plan_recovery, read_records
 from admf_ray.workflow.results import read_json, read_text
-from admf_ray.workflow.searching import PHASE
-from admf_ray.workflow.trials import StudyFiles
 
 __all__ = ["run"]
 
@@ -28,7 +25,8 @@ _MADE_FROM = ("code", "plugins", "packages", "python", "machine", "data")
 def run(settings: Settings, console: Console) -> int:
     """Go on with ``run``; chunks that are complete are not computed again, and the result is the same.
 
-    What went wrong before decides how: see `admf_ray.workflow.recovery.plan_recovery`.
+    What went wrong before decides how: see `admf_ray.workflow.recovery.plan_recovery`. Nothing of the run is touched
+    here: what is forced is written down by whoever has the lock of the run.
 
     Raises
     ------
@@ -52,26 +50,18 @@ def run(settings: Settings, console: Console) -> int:
             f"run: '{path.name}' was begun with something else: {'; '.join(changed)}; allowed: the same again, or "
             "force=true, which is recorded"
         )
-    for change in changed:
-        LOGGER.warning("forced: %s", change)
     cluster = settings.cluster
     records = read_records(path / "progress.jsonl")
-    recovery = plan_recovery(records, cluster.chunk_seconds, cluster.chunk_timeout, settings.force)
-    anew["cluster"] |= {"chunk_seconds": recovery.chunk_seconds, "chunk_timeout": recovery.chunk_timeout}
+    recovery = plan_recovery(records, cluster.chunk_seconds, cluster.chunk_timeout, settings.force, changed)
     values = {**(chosen if settings.force else config), **anew, "resumed": path, "recovery": recovery}
     # Of a password only its user knows more than that there was one.
     values["search"] = {**values["search"], "storage": settings.search.storage}
     went_on = parse_settings(values)
-    if changed:
-        with (path / "forced.txt").open("a", encoding="utf-8") as file:
-            file.writelines(f"{change}\n" for change in changed)
-    if settings.force:
-        StudyFiles(path / "phases" / PHASE / "chunks").drop_failed()
     return _RUNS[went_on.experiment](went_on, console)
 
 
 def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: Bars) -> list[str]:
-    """Say what is not what it was, a text each."""
+    """Say what is not what it was, a line each."""
     options = differing_options([config, chosen])
     # Plugins are those that the run directory keeps: what they were is in the manifest.
     found = [f"{name} is {now}, was {then}" for name, (then, now) in options.items() if name != "plugins"]
@@ -81,4 +71,5 @@ def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: B
         then, here = (one[part]["fingerprint"] if part == "data" else one[part] for one in (manifest, now))
         if then != here:
             found.append(f"{part} has changed" if part in {"code", "data"} else f"{part} is {here}, was {then}")
-    return found
+    # Values may have several lines.
+    return [" ".join(one.split()) for one in found]

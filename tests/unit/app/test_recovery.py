@@ -1,13 +1,22 @@
 """Going on with a run in which candidates failed: they stay failed, unless they are forced."""
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import admf_ray
+from admf_ray._types import Executor
+from admf_ray.app.configuration import plain_config
+from admf_ray.app.parsing import parse_settings
+from admf_ray.app.running import run_search
 from admf_ray.launch import main
+from admf_ray.workflow import PhaseResult
+from admf_ray.workflow.ledger import Effort
+from admf_ray.workflow.lock import RunLock
+from admf_ray.workflow.recovery import Recovery
 
 SOURCE = """
 from pathlib import Path
@@ -112,6 +121,54 @@ def test_force_tries_sets_of_studies_again(interrupted: Path, capsys) -> None:
     assert pl.read_parquet(run / "phases/discovery/failures.parquet")["error"].to_list() == ["ZeroDivisionError"]
 
 
+def test_what_was_forced_is_what_is_gone_on_with(interrupted: Path, capsys) -> None:
+    run, command = interrupted / "stopped", ["+experiment=resume", f"run={interrupted / 'stopped'}", "report=none"]
+    begun = (run / "config.yaml").read_text()
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "python": "2.7"}))
+    with (run / "progress.jsonl").open("a") as progress:
+        progress.write(json.dumps({"kind": "FAULT", "chunk": {"window": 0}, "fault": "out_of_memory"}) + "\n")
+    (interrupted / "stop").touch()
+    assert main([*command, "seed=5", "force=true"]) == 130
+    assert main([*command, "strategy.space.lag.high=8", "force=true"]) == 130
+    (interrupted / "stop").unlink()
+    capsys.readouterr()
+    assert main([*command, "seed=6"]) == 1
+    refused = "run: 'stopped' was begun with something else: seed is 6, was 5; allowed: the same again"
+    assert refused in " ".join(capsys.readouterr().err.split())
+    assert main(command) == 0
+    forced = ["seed is 5, was 0", f"python is {manifest['python']}, was 2.7", "strategy.space.lag.high is 8.0, was 9.0"]
+    assert (run / "forced.txt").read_text().splitlines() == forced
+    warnings = [f"forced: {line}" for line in forced]
+    assert admf_ray.load_run(run).summary["warnings"][-3:] == warnings
+    said = capsys.readouterr().out
+    assert all(f"warning: {line}" in said for line in warnings)
+    assert (run / "config-1.yaml").read_text() == begun
+    texts = [(run / name).read_text() for name in ("config-1.yaml", "config-2.yaml", "config.yaml")]
+    configs = [plain_config(text, run) for text in texts]
+    assert [(one["seed"], one["strategy"]["space"]["lag"]["high"]) for one in configs] == [(0, 9.0), (5, 9.0), (5, 8.0)]
+    # Once for the one attempt in which memory ran out, however often it is gone on with.
+    assert json.loads((run / "recovery.json").read_text())["chunk_seconds"] == 0.25
+    # The sets that were kept are of the points, which do not depend on the seed.
+    study = ["search=tpe", "search.trials=4", "search.batch=1", "strategy.space.lag={low: 1, high: 8}"]
+    assert begin(interrupted, *study, "search.points=[{lag: 2}, {lag: 3}, {lag: 4}]", "seed=5", "run_name=fresh") == 0
+    fresh = admf_ray.load_run(interrupted / "fresh").fingerprints()
+    assert admf_ray.load_run(run).fingerprints() == fresh
+
+
+def test_whoever_forces_a_run_that_somebody_works_on_leaves_it_as_it_is(interrupted: Path, capsys) -> None:
+    owner = RunLock(interrupted / "stopped" / "lock")
+    owner.acquire()
+    before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
+    command = ["+experiment=resume", f"run={interrupted / 'stopped'}", "report=none", "seed=5", "force=true"]
+    assert main(command) == 2
+    assert f"run: process {os.getpid()} works on" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()} == before
+    owner.release()
+    assert main(command) == 0
+    assert tries(interrupted) == 2
+
+
 def test_chunks_take_less_time_where_memory_ran_out_and_more_where_time_did(stopped: Path, capsys) -> None:
     with (stopped / "stopped" / "progress.jsonl").open("a") as progress:
         for kind in ("out_of_memory", "timed_out"):
@@ -122,3 +179,18 @@ def test_chunks_take_less_time_where_memory_ran_out_and_more_where_time_did(stop
     assert "recovery: time ran out: cluster.chunk_timeout is 200 s in place of 100 s" in shown
     found = json.loads((run / "recovery.json").read_text())
     assert (found["chunk_seconds"], found["chunk_timeout"]) == (1.0, 200.0)
+
+
+def test_chunks_are_as_large_as_the_recovery_plans_and_the_configuration_as_it_was() -> None:
+    recovery = Recovery({"out_of_memory": 1}, chunk_seconds=0.25, chunk_timeout=7_200.0)
+    settings = parse_settings({"experiment": "sweep", "cluster": {"kind": "serial"}, "recovery": recovery})
+    seconds = []
+
+    def phase(executor: Executor, observe: object, folder: Path) -> PhaseResult:
+        seconds.append(executor.chunk_seconds)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_search(settings, admf_ray.load_bars("sp500"), [], None, "discovery", phase, Effort("any", 1, 1))
+    assert seconds == [0.25]
+    assert settings.plain()["cluster"]["chunk_seconds"] == 0.5

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 import admf_ray
@@ -168,7 +170,32 @@ def test_what_a_run_was_made_from_must_not_have_changed(stopped: Path, capsys: p
     assert resume(stopped) == 1
     assert "packages is " in capsys.readouterr().err
     assert resume(stopped, "force=true") == 0
-    assert "packages is " in (stopped / "stopped" / "forced.txt").read_text()
+    forced = (stopped / "stopped" / "forced.txt").read_text()
+    assert forced.startswith("packages is ")
+    said = f"forced: {forced.strip()}"
+    assert admf_ray.load_run(stopped / "stopped").summary["warnings"][-1] == said
+    # Chunks of another make are none that other runs may have, nor does it take theirs.
+    progress = [json.loads(line) for line in (stopped / "stopped" / "progress.jsonl").read_text().splitlines()]
+    again = progress[[line["kind"] for line in progress].index("RECOVERY") :]
+    assert again[0]["actions"] == [said]
+    assert "KEPT" not in [line["kind"] for line in again]
+
+
+@pytest.mark.parametrize("symbols", [[], ["A", "B"]], ids=["one", "two"])
+def test_a_file_without_a_symbol_of_its_own_is_still_the_same(tmp_path: Path, symbols: list[str]) -> None:
+    days = np.datetime_as_string(np.arange(np.datetime64("2001-01-01"), np.datetime64("2001-12-01")), unit="D")
+    closes = pl.Series(100 + 10 * np.sin(np.arange(len(days)) / 20))
+    frame = pl.DataFrame({"date": days} | dict.fromkeys(("open", "high", "low", "close"), closes))
+    if symbols:
+        frame = pl.concat([frame.with_columns(pl.lit(symbol).alias("symbol")) for symbol in symbols])
+    frame.write_csv(tmp_path / "mine.csv")
+    data = ["data=csv", f"data.path={tmp_path / 'mine.csv'}", "data.periods_per_year=365"]
+    space = ["strategy.space.fast=[5,10]", "strategy.space.slow=[50]", "cluster=serial", "report=none"]
+    assert main(["+experiment=sweep", *data, *space, f"run_root={tmp_path}", "run_name=stopped"]) == 0
+    before = admf_ray.load_run(tmp_path / "stopped").fingerprints()
+    (tmp_path / "stopped" / "summary.json").unlink()
+    assert resume(tmp_path) == 0
+    assert admf_ray.load_run(tmp_path / "stopped").fingerprints() == before
 
 
 def test_only_a_run_that_was_begun_is_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

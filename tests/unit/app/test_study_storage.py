@@ -32,9 +32,15 @@ def test_passwords_are_not_kept() -> None:
 
 def test_a_grid_has_no_study_and_needs_no_storage(tmp_path: Path) -> None:
     grid = ["+experiment=sweep", "strategy.space.fast=[5,10]", "strategy.space.slow=[50]", *SWEEP[3:]]
-    assert main([*grid, f"run_root={tmp_path}", f"search.storage={URL}"]) == 0
-    assert "secret" not in (tmp_path / "latest" / "config.yaml").read_text()
-    assert not list((tmp_path / "latest" / "phases").rglob("*.journal"))
+    assert main([*grid, f"run_root={tmp_path}", f"search.storage={URL}", "run_name=grid"]) == 0
+    run = tmp_path / "grid"
+    assert "secret" not in (run / "config.yaml").read_text()
+    assert not list((run / "phases").rglob("*.journal"))
+    (run / "summary.json").unlink()
+    resume = ["+experiment=resume", f"run={run}", "report=none", f"search.storage={URL}", "seed=5", "force=true"]
+    assert main(resume) == 0
+    assert "seed: 5" in (run / "config.yaml").read_text()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"secret" in path.read_bytes()] == []
 
 
 def test_what_now_keeps_its_study_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,8 @@ def test_force_tries_what_failed_again_and_is_remembered() -> None:
     forced = plan_recovery(records, SECONDS, TIMEOUT, forced=True)
     assert forced.failed == {}
     assert forced.actions == ["force=true: 1 candidates that failed before are tried again"]
+    changed = plan_recovery(records, SECONDS, TIMEOUT, forced=True, changes=["seed is 5, was 0"])
+    assert changed.actions == ["forced: seed is 5, was 0", *forced.actions]
     later = [*records, {"kind": "RECOVERY", "forced": True}, failure(5, "timed_out", "TimeoutError")]
     assert list(plan_recovery(later, SECONDS, TIMEOUT).failed) == [5]
     assert list(plan_recovery([*records, RESUMED], SECONDS, TIMEOUT).failed) == [3]

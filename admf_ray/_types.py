@@ -189,7 +189,9 @@ class Executor(Protocol):
             their failure, and cost nothing but themselves.
         tell : callable, optional
             Told of every fault (``FAULT``), those of chunks that are done again included; of each host that passed a
-            limit of its memory, once (``MEMORY``); and of each that was ended (``HOST_ENDED``).
+            limit of its memory, once (``MEMORY``); and of each that was ended (``HOST_ENDED``), with the kind of its
+            ``fault``, ``out_of_memory`` also where it held too much after a chunk, its ``reason`` in words, and when:
+            seconds ``after`` the begin of the work.
 
         Raises
         ------

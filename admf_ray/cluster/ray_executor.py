@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from admf_ray._types import ChunkDone, Fault, HostLimits, Observer, Split
+from admf_ray._types import ChunkDone, Fault, FaultKind, HostLimits, Observer, Split
 from admf_ray.cluster.faults import Retries, died, raised, timed_out
 from admf_ray.cluster.functions import Answer, in_order
 from admf_ray.cluster.memory import MemoryLog, system_share
@@ -248,7 +248,7 @@ class RayExecutor:
         lane.has_computed = True
         self._log.note(lane.name, use, work.listener)
         if use.held > self.limits.hard:
-            self._replace(lane, work, f"held {use.held:,.0f} MB (cluster.memory.hard)")
+            self._replace(lane, work, "out_of_memory", f"held {use.held:,.0f} MB (cluster.memory.hard)")
         if not answer.is_begun:
             work.unbegun(task)
             return None
@@ -277,15 +277,15 @@ class RayExecutor:
     def _ended(self, lane: Lane, fault: Fault, work: Work) -> ChunkDone | None:
         """Take back what a host was asked for that is gone: what it had begun has failed, what follows has not."""
         begun = lane.answered()
-        self._replace(lane, work, fault.message)
+        self._replace(lane, work, fault.kind, fault.message)
         if begun.task is None and begun.is_awaited:
             self._hosts.start_failed(fault.message)
         return self._failed(lane, begun, fault, work)
 
-    def _replace(self, lane: Lane, work: Work, reason: str) -> None:
+    def _replace(self, lane: Lane, work: Work, kind: FaultKind, reason: str) -> None:
         """End a host, and take back what it was asked for."""
         self._hosts.end(lane)
-        work.tell("HOST_ENDED", {"host": lane.name, "reason": reason, "after": work.after})
+        work.tell("HOST_ENDED", {"host": lane.name, "fault": kind, "reason": reason, "after": work.after})
         for task in reversed(lane.tasks):
             work.unbegun(task)
 

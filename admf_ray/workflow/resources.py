@@ -1,5 +1,6 @@
 """Resources of a phase: how busy hosts were, what memory they took, and what to change about it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ _NEAR = 0.9
 _GROWN = 0.25
 _COLLECTING = 0.1
 
+_LOST = {"host_died": "crashed", "timed_out": "took longer than cluster.chunk_timeout"}
+"""How hosts ended, other than for want of memory."""
+
 
 def measured(done: ChunkDone, containers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Give the columns of table timings that say what a chunk took.
@@ -62,7 +66,7 @@ def measured(done: ChunkDone, containers: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 def phase_resources(
-    timings: pl.DataFrame, workers: int, limits: HostLimits, ended: Mapping[str, float]
+    timings: pl.DataFrame, workers: int, limits: HostLimits, ended: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Work out what a phase took of its hosts.
 
@@ -73,8 +77,9 @@ def phase_resources(
     workers : int
         Hosts that compute at the same time.
     limits : HostLimits
-    ended : mapping of str to float
-        Hosts that were ended meanwhile, and when: seconds from the begin of the work.
+    ended : mapping of str to mapping
+        The record of each host that was ended meanwhile: its ``fault``, and ``after`` how many seconds from the begin
+        of the work; see `admf_ray._types.Executor.each`.
 
     Returns
     -------
@@ -82,8 +87,9 @@ def phase_resources(
         ``workers``; ``seconds`` from the begin of the work to its last chunk; ``idle``, the share of that time, over
         all workers, in which no chunk was computed that gave a result; ``memory`` and ``garbage`` of them; the same of
         each of ``hosts``, whose time is that from its first chunk on until it was ended; ``pools`` of containers, by
-        what they run; ``replaced``, how many hosts were ended; ``system``, the largest share of a machine's memory that
-        was in use; ``advice``, what to change, a sentence each. Nothing where no chunk was computed.
+        what they run; ``replaced``, how many hosts were ended by each kind of fault; ``system``, the largest share of a
+        machine's memory that was in use; ``advice``, what to change, a sentence each. Nothing where no chunk was
+        computed.
     """
     rows = timings.filter(pl.col("memory_mb").is_not_null()).sort("after")
     if rows.is_empty():
@@ -92,7 +98,8 @@ def phase_resources(
     hosts = {}
     for (name,), own in rows.group_by("host", maintain_order=True):
         began = max(0.0, own["after"][0] - own["seconds"][0])
-        hosts[str(name)] = {"chunks": len(own), **_used(own, ended.get(str(name), seconds) - began, 1)}
+        until = ended[str(name)]["after"] if name in ended else seconds
+        hosts[str(name)] = {"chunks": len(own), **_used(own, until - began, 1)}
     pools = {
         str(name): {"containers": own["containers"].max(), "memory": _memory(own, "retained_mb", "retained_mb")}
         for (name,), own in rows.filter(pl.col("pool").is_not_null()).group_by("pool", maintain_order=True)
@@ -100,7 +107,7 @@ def phase_resources(
     found = {"workers": workers, "chunks": len(rows), **_used(rows, seconds, workers), "hosts": hosts, "pools": pools}
     # Growth is that of one process: the phase has that of the host which grew most.
     found["memory"]["growth"] = max(host["memory"]["growth"] for host in hosts.values())
-    found |= {"replaced": len(ended), "system": rows["system"].max()}
+    found |= {"replaced": Counter(record["fault"] for record in ended.values()), "system": rows["system"].max()}
     return found | {"advice": list(_advice(found, limits)) or ["nothing to change"]}
 
 
@@ -128,13 +135,15 @@ def _memory(rows: pl.DataFrame, peak: str, held: str) -> dict[str, Any]:
 def _advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str]:
     """Say what to change, if anything."""
     is_spread = "driver" not in found["hosts"]
-    if is_spread and found["seconds"] >= _SHORT and found["idle"] > _IDLE and not found["replaced"]:
+    if is_spread and found["seconds"] >= _SHORT and found["idle"] > _IDLE:
         yield (
             f"hosts were idle {found['idle']:.0%} of the time (over {_IDLE:.0%}): larger search.batch or "
             "cluster.chunk_seconds, or fewer cluster.workers"
         )
     if is_spread:
         yield from _memory_advice(found, limits)
+    if lost := [f"{found['replaced'][kind]} host(s) {how}" for kind, how in _LOST.items() if kind in found["replaced"]]:
+        yield f"{' and '.join(lost)}, which counts as idle: candidates that do so by themselves are in table failures"
     if found["memory"]["growth"] > _GROWN * limits.hard:
         yield (
             f"memory of a host grew by {found['memory']['growth']:,.0f} MB from its first to its last chunk: something "
@@ -156,11 +165,12 @@ def _memory_advice(found: Mapping[str, Any], limits: HostLimits) -> Iterator[str
     """Say what to change about the memory of hosts; the driver is not limited."""
     name, most = max(found["hosts"].items(), key=lambda item: item[1]["memory"]["peak"])
     share = most["memory"]["peak"] / limits.hard
-    if share >= _NEAR or found["replaced"]:
-        replaced = f", and {found['replaced']} hosts were replaced" if found["replaced"] else ""
+    ended = found["replaced"]["out_of_memory"]
+    if share >= _NEAR or ended:
+        replaced = f", and {ended} host(s) were replaced for want of memory" if ended else ""
         yield (
             f"memory of {name} reached {share:.0%} of cluster.memory.hard ({limits.hard:g} MB){replaced}: smaller "
-            "cluster.chunk_seconds"
+            f"cluster.chunk_seconds{' (candidates that take it by themselves are in table failures)' if ended else ''}"
         )
     elif most["memory"]["peak"] > limits.soft:
         yield (

@@ -146,11 +146,11 @@ def search_windows(
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
     run = _sweep_windows if search.adaptive is None else _study_windows
-    ended: dict[str, float] = {}
+    ended: dict[str, Mapping[str, Any]] = {}
 
     def told(kind: str, record: Mapping[str, Any]) -> None:
         if kind == "HOST_ENDED":
-            ended[record["host"]] = record["after"]
+            ended[record["host"]] = record
         observe(kind, record)
 
     found = run(search, spans, choice, recorded, executor, told, folder, cache)

@@ -102,6 +102,7 @@ def test_a_host_that_holds_too_much_begins_nothing_and_is_replaced() -> None:
     ended = of_kind(told, "HOST_ENDED")
     assert [record["host"] for record in ended] == ["host-0", "host-1"]
     assert all(record["reason"].endswith("MB (cluster.memory.hard)") for record in ended)
+    assert {record["fault"] for record in ended} == {"out_of_memory"}
     assert [(record["host"], record["limit"]) for record in of_kind(told, "MEMORY")] == [
         (host, limit) for host in ("host-0", "host-1") for limit in ("hard", "soft")
     ]
@@ -118,7 +119,9 @@ def test_a_host_that_holds_too_much_after_a_chunk_is_replaced_and_what_it_had_ne
         ((2, 3), "host-1", 1),
     ]
     assert [record["chunk"] for record in of_kind(told, "FAULT")] == [(0, 1)]
-    assert [record["host"] for record in of_kind(told, "HOST_ENDED")] == ["host-0"]
+    assert [(record["host"], record["fault"]) for record in of_kind(told, "HOST_ENDED")] == [
+        ("host-0", "out_of_memory")
+    ]
 
 
 def test_what_allocates_ten_gigabytes_costs_itself_only() -> None:
@@ -141,7 +144,7 @@ def test_what_allocates_ten_gigabytes_costs_itself_only() -> None:
         ((4, 6), "split"),
         ((5, 6), "fail"),
     ]
-    assert len(of_kind(told, "HOST_ENDED")) == 3
+    assert [record["fault"] for record in of_kind(told, "HOST_ENDED")] == ["out_of_memory"] * 3
 
 
 def test_a_host_on_another_machine_says_why_it_ended_through_the_cluster(tmp_path: Path) -> None:

@@ -118,6 +118,20 @@ def test_it_is_listed_and_shown_with_its_cause(
     assert [message in line for line in screen.getvalue().splitlines() if line.startswith(shown)] == [True]
 
 
+def test_hosts_are_counted_by_what_ended_them_and_crashes_are_no_matter_of_memory(poisoned: RunResult) -> None:
+    assert poisoned.directory is not None
+    told = [json.loads(line) for line in (poisoned.directory / "progress.jsonl").read_text().splitlines()]
+    faults = [record["fault"] for record in told if record["kind"] == "HOST_ENDED"]
+    found = poisoned.summary["resources"]["discovery"]
+    assert found["replaced"] == {kind: faults.count(kind) for kind in ("host_died", "out_of_memory", "timed_out")}
+    assert all(found["replaced"].values())
+    (memory,) = [line for line in found["advice"] if "cluster.memory.hard" in line]
+    assert f"and {faults.count('out_of_memory')} host(s) were replaced for want of memory" in memory
+    (crashes,) = [line for line in found["advice"] if "cluster.chunk_timeout" in line]
+    died, late = faults.count("host_died"), faults.count("timed_out")
+    assert crashes.startswith(f"{died} host(s) crashed and {late} host(s) took longer than cluster.chunk_timeout")
+
+
 def test_the_page_lists_those_that_failed_with_what_they_said(poisoned: RunResult) -> None:
     assert poisoned.directory is not None
     page = (poisoned.directory / "report.html").read_text()

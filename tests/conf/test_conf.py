@@ -96,6 +96,13 @@ def test_expanding_is_anchored() -> None:
         assert compose_settings(["+experiment=walkforward", option]).windows.kind == "anchored"
 
 
+def test_genetic_is_nsga2() -> None:
+    expected = compose_settings(["+experiment=sweep", "search=nsga2"])
+    assert expected.search.sampler == "nsga2"
+    for option in ("search=genetic", "search.sampler=genetic"):
+        assert compose_settings(["+experiment=sweep", option]) == expected
+
+
 def test_users_bring_experiments_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(

@@ -1,8 +1,17 @@
 """The option search.storage: checked before anything runs, shown without passwords, chosen anew by who goes on."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.request import urlopen
+from wsgiref.simple_server import make_server
 
 import optuna
+import optuna_dashboard
+import polars as pl
 import pytest
 
 import admf_ray
@@ -12,6 +21,49 @@ from admf_ray.optimize.place import HIDDEN
 
 SWEEP = ["+experiment=sweep", "search=tpe", "search.trials=4", "cluster=serial", "report=none", "span.stop=2001-01-01"]
 URL = "postgresql+psycopg2://ann:secret@127.0.0.1:1/studies"
+
+
+@contextmanager
+def dashboard(journal: Path) -> Iterator[str]:
+    """Serve it as the command ``optuna-dashboard`` does; give the address."""
+    with make_server("127.0.0.1", 0, optuna_dashboard.wsgi(str(journal))) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def answer(url: str) -> Any:
+    with urlopen(url) as response:
+        return json.load(response)
+
+
+def test_the_dashboard_of_optuna_shows_the_studies_of_a_run(tmp_path: Path) -> None:
+    walk = ["+experiment=walkforward", *SWEEP[1:-1], "windows.train=8y", "windows.test=5y"]
+    # None of these breaks the constraint fast < slow.
+    ranges = ["strategy.space.fast={low: 2, high: 50}", "strategy.space.slow={low: 60, high: 250}"]
+    assert main([*walk, *ranges, f"run_root={tmp_path}", "run_name=run"]) == 0
+    found = admf_ray.load_run(tmp_path / "run")
+    tables = found.tables["trials"].join(found.tables["candidates"], on="candidate")
+    with dashboard(tmp_path / "run" / "phases" / "discovery" / "optuna.journal") as url:
+        studies = answer(f"{url}/api/studies")["study_summaries"]
+        details = [answer(f"{url}/api/studies/{one['study_id']}") for one in studies]
+    assert [one["study_name"] for one in studies] == ["run-w00", "run-w01"]
+    assert len(found.windows) == 2
+    for window, detail in enumerate(details):
+        expected = tables.filter(pl.col("window") == window).select("candidate", "fast", "slow", "objective").rows()
+        shown = []
+        for trial in detail["trials"]:
+            (candidate,) = [int(one["value"]) for one in trial["user_attrs"] if one["key"] == "candidate"]
+            params = {one["name"]: float(one["param_external_value"]) for one in trial["params"]}
+            shown.append((candidate, params["fast"], params["slow"], *trial["values"]))
+        assert len(shown) == 4
+        assert shown == expected
+        (best,) = detail["best_trials"]
+        assert best["number"] == max(range(4), key=lambda number: expected[number][-1])
 
 
 def test_an_unreachable_database_is_refused_before_there_is_a_run(

@@ -19,9 +19,12 @@ def chunk(host: str, seconds: float, after: float, held: float, **changed: Any) 
     return {"host": host, "seconds": seconds, **measured(done, [])}
 
 
-def taken(rows: list[dict[str, Any]], workers: int = 2, ended: dict[str, float] | None = None) -> dict[str, Any]:
+def taken(
+    rows: list[dict[str, Any]], workers: int = 2, ended: dict[str, tuple[str, float]] | None = None
+) -> dict[str, Any]:
     frame = pl.DataFrame(rows, schema={"host": pl.String, "seconds": pl.Float64, **MEASURED})
-    return phase_resources(frame, workers, LIMITS, ended or {})
+    records = {host: {"host": host, "fault": fault, "after": after} for host, (fault, after) in (ended or {}).items()}
+    return phase_resources(frame, workers, LIMITS, records)
 
 
 POOLED = {"pool": "full_backtest", "containers": 1, "retained_mb": 1.0}
@@ -35,7 +38,7 @@ BUSY = [
 
 def test_shares_means_and_growth_are_those_of_a_hand_calculation() -> None:
     found = taken(BUSY)
-    assert (found["workers"], found["chunks"], found["seconds"], found["replaced"]) == (2, 4, 10.0, 0)
+    assert (found["workers"], found["chunks"], found["seconds"], found["replaced"]) == (2, 4, 10.0, {})
     # 18 of 2 x 10 s.
     assert found["idle"] == pytest.approx(0.1)
     assert found["memory"] == {"peak": 310.0, "mean": 207.5, "growth": 60.0}
@@ -55,12 +58,48 @@ def test_shares_means_and_growth_are_those_of_a_hand_calculation() -> None:
 
 def test_the_time_of_a_host_that_was_ended_is_over_then() -> None:
     rows = [chunk("host-0", 4.0, 4.0, 100.0), chunk("host-2", 5.0, 10.0, 100.0)]
-    found = taken(rows, workers=1, ended={"host-0": 5.0})
+    found = taken(rows, workers=1, ended={"host-0": ("out_of_memory", 5.0)})
     assert found["hosts"]["host-0"]["idle"] == pytest.approx(0.2)
     assert found["hosts"]["host-2"]["idle"] == pytest.approx(0.0)
-    assert found["replaced"] == 1
+    assert found["replaced"] == {"out_of_memory": 1}
     (said,) = found["advice"]
-    assert said.startswith("memory of host-0 reached 15% of cluster.memory.hard (1000 MB), and 1 hosts were replaced")
+    assert said == (
+        "memory of host-0 reached 15% of cluster.memory.hard (1000 MB), and 1 host(s) were replaced for want of "
+        "memory: smaller cluster.chunk_seconds (candidates that take it by themselves are in table failures)"
+    )
+
+
+CRASHED = (
+    "2 host(s) crashed and 1 host(s) took longer than cluster.chunk_timeout, which counts as idle: candidates that do "
+    "so by themselves are in table failures"
+)
+
+
+def test_hosts_that_crashed_or_took_too_long_say_nothing_of_memory_and_leave_the_advice_about_idle_ones() -> None:
+    rows = [chunk("host-0", 4.0, 4.0, 90.0), chunk("host-3", 2.0, 10.0, 80.0)]
+    ended = {"host-0": ("host_died", 5.0), "host-1": ("timed_out", 6.0), "host-2": ("host_died", 7.0)}
+    found = taken(rows, workers=1, ended=ended)
+    assert found["replaced"] == {"host_died": 2, "timed_out": 1}
+    idle, crashed = found["advice"]
+    assert idle.startswith("hosts were idle 40% of the time (over 20%): larger search.batch")
+    assert crashed == CRASHED
+
+
+def test_hosts_that_ran_short_of_memory_are_told_apart_from_those_that_crashed() -> None:
+    short = {f"host-{number}": ("out_of_memory", 3.0) for number in (2, 3)}
+    ended = short | {"host-4": ("host_died", 3.0), "host-5": ("host_died", 3.0), "host-6": ("timed_out", 6.0)}
+    memory, crashed = taken(BUSY, ended=ended)["advice"]
+    assert memory.startswith(
+        "memory of host-0 reached 31% of cluster.memory.hard (1000 MB), and 2 host(s) were replaced"
+    )
+    assert crashed == CRASHED
+
+
+def test_a_soft_limit_is_told_where_hosts_crashed() -> None:
+    found = taken([*BUSY, chunk("host-1", 0.1, 10.0, 490.0)], ended={"host-2": ("host_died", 3.0)})
+    soft, crashed, _ = found["advice"]
+    assert soft.startswith("memory of host-1 reached 540 MB, over cluster.memory.soft")
+    assert crashed.startswith("1 host(s) crashed, which counts as idle")
 
 
 @pytest.mark.parametrize(

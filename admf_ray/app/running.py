@@ -226,9 +226,17 @@ def run_search(
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
     # Ray loses signals while it starts, and takes SIGTERM for itself once it has.
     with stopped_by_signals(), open_executor(_cluster(settings)) as executor, stopped_by_signals():
-        return run_phase(
-            settings, bars, warnings, observer, name, lambda observe, folder: phase(executor, observe, folder), effort
-        )
+
+        def interruptible(observe: Observer, folder: Path) -> PhaseResult:
+            try:
+                return phase(executor, observe, folder)
+            except Exception as error:
+                # A library that cleans up can raise something else while an interrupt passes through it.
+                if _is_stopping():
+                    raise KeyboardInterrupt from error
+                raise
+
+        return run_phase(settings, bars, warnings, observer, name, interruptible, effort)
 
 
 def _cluster(settings: Settings) -> ClusterSettings:

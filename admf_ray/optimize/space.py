@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from admf_ray.core.expressions import Expression
 from admf_ray.core.parameters import Parameter, complete, satisfied
 from admf_ray.core.registry import unknown_name
 from admf_ray.engine.account_options import ACCOUNT_OPTIONS, account_option, is_option
@@ -376,6 +377,14 @@ def plan_space(
         else:
             values = np.unique([parameter.check(value, where) for value in span])
             dimensions.append(Dimension(parameter, values, owner))
+    owners = {one.parameter.name: one.owner for one in dimensions}
+    for constraint in constraints if composition.is_one_of else ():
+        named = Expression.parse(constraint, "constraint", list(owners), "parameter").names
+        if len({owners[name] for name in named} - {None}) > 1:
+            raise ConfigError(
+                f"search.constraints: '{constraint}' names parameters of members that never trade together; "
+                "allowed: parameters of one member, of all of them, and of the account"
+            )
     return Space(strategy, tuple(dimensions), tuple(constraints))
 
 

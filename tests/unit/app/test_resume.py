@@ -131,6 +131,21 @@ def test_what_ray_makes_of_a_signal_while_it_starts_is_an_interrupt() -> None:
         sys.exit(1)
 
 
+def test_an_interrupt_that_something_else_hides_is_one(sp500: admf_ray.Bars, tmp_path: Path) -> None:
+    def cleans_up_twice(kind: str, record: object) -> None:
+        if kind == "CHUNK":
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise FileNotFoundError("it is gone")
+
+    space, run = {"fast": [5, 10], "slow": [50]}, tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        admf_ray.sweep(sp500, "sma_cross", space, run_root=tmp_path, run_name="stopped", observer=cleans_up_twice)
+    assert stopped.value.__notes__ == [f"go on with: python -m admf_ray.launch +experiment=resume run={run}"]
+    assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
+
+
 def test_what_cleans_up_after_an_interrupt_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 0.01)
     said = []

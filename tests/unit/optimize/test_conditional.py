@@ -148,8 +148,12 @@ class TestOneOf:
         assert sum(len(factor) for factor in grid.factors) == 3 + 2 + 3 + 2 + 1 + 2 + 6
 
     def test_a_constraint_applies_where_all_that_it_names_is_in_play(self) -> None:
-        grid = expand_grid(ONE_OF, {}, SPACE, ["dip_period == 3", "slow < 60", "fast < dip_exit"])
+        grid = expand_grid(ONE_OF, {}, SPACE, ["dip_period == 3", "slow < 60"])
         assert grid.values[:, 0].tolist() == [0, 0, 1, 1, 2]
+        with pytest.raises(
+            ConfigError, match="'fast < dip_exit' names parameters of members that never trade together"
+        ):
+            expand_grid(ONE_OF, {}, SPACE, ["fast < dip_exit"])
 
     def test_a_member_may_be_fixed(self) -> None:
         for params, space in (({"member": 1.0}, SPACE), ({}, {**SPACE, "member": [1.0]})):

@@ -50,7 +50,7 @@ def make_candidates(
     search = settings.search
     if search.sampler == "grid":
         if search.points:
-            raise ConfigError("search.points: a grid has all sets; allowed: search=random, qmc, tpe, ...")
+            raise ConfigError("search.points: a grid has all sets; allowed: search=random, qmc, tpe, nsga2, cmaes")
         axes = {name: _values(name, values) for name, values in _space(settings, composition).items()}
         return expand_grid(composition, params, axes, search.constraints), None, None
     space = search_space(settings, composition, params)

@@ -77,7 +77,7 @@ def run_phase(
     if settings.holdout.open:
         _ledger(run).refuse_opened(bars, opened_span(settings, bars))
     with open_run(settings, run):
-        run.begin(bars, () if recovery is None else recovery.changes)
+        run.begin(bars, recovery)
         _describe_containers(settings, run)
         ledger = _ledger(run)
         ledger.begin(settings.experiment, bars, effort)
@@ -85,10 +85,10 @@ def run_phase(
             warnings = [*warnings, *_opened(settings, bars, ledger, effort)]
         observe = run.observing(_telling(observer))
         if recovery is not None:
-            if recovery.forced:
-                StudyFiles(run.phase_folder(name) / "chunks").drop_failed()
             run.write_json("recovery.json", recovery.record())
             observe("RECOVERY", recovery.record())
+            if recovery.forced:
+                StudyFiles(run.phase_folder(name) / "chunks").drop_failed()
         found = phase(observe, run.phase_folder(name))
         ledger.end(found.summary["tried"])
         found.summary["tried"] = ledger.tried(bars, found.summary["tried"], effort.warm)
@@ -206,8 +206,8 @@ def _complete(settings: Settings, found: PhaseResult, bars: Bars, warnings: Sequ
         said.append("buy and hold bought nothing: a lot of some symbol costs more than its share of portfolio.cash")
     if short := found.summary.get("short_studies"):
         said.append(
-            f"{short} studies ended with fewer sets than search.trials={settings.search.trials}: what was proposed "
-            "broke constraints or had been tried"
+            f"studies that ended with fewer sets than search.trials={settings.search.trials}: {short}, as what was "
+            "proposed broke constraints or had been tried"
         )
     found.summary.update({"warnings": said, "causes": counted})
     for line in (*said, *found.summary["data"]["repairs"], *map(cause_line, counted)):
@@ -228,11 +228,12 @@ def run_search(
     with stopped_by_signals(), open_executor(_cluster(settings)) as executor, stopped_by_signals():
 
         def interruptible(observe: Observer, folder: Path) -> PhaseResult:
+            handled = sys.exception()
             try:
                 return phase(executor, observe, folder)
             except Exception as error:
                 # A library that cleans up can raise something else while an interrupt passes through it.
-                if _is_stopping():
+                if _is_stopping(handled):
                     raise KeyboardInterrupt from error
                 raise
 
@@ -255,13 +256,14 @@ def stopped_by_signals() -> Iterator[None]:
     it is raised again every second until the block has been left. What cleans up on the way out is left in peace.
     """
     again: list[threading.Timer] = []
+    handled = sys.exception()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (what a handler of signals is given)
         timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
         timer.daemon = True
         timer.start()
         again.append(timer)
-        if not _is_stopping():
+        if not _is_stopping(handled):
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
@@ -290,12 +292,15 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _is_stopping() -> bool:
-    """Say whether an interrupt is on its way out: blocks that it leaves are cleaning up."""
+def _is_stopping(handled: BaseException | None) -> bool:
+    """Say whether an interrupt is on its way out: blocks that it leaves are cleaning up.
+
+    What the caller was handling before is none.
+    """
     error = sys.exception()
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+    while error is not None and error is not handled and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
-    return error is not None
+    return error is not None and error is not handled
 
 
 def _data(bars: Bars) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def warmed(settings: Settings, bars: Bars, windows: Sequence[Window] = ()) -> Se
     if directory is None or search.warmed is not None:
         return settings
     if search.sampler == "grid":
-        raise ConfigError("search.warm_start: a grid has all sets; allowed: search=random, qmc, tpe, ...")
+        raise ConfigError("search.warm_start: a grid has all sets; allowed: search=random, qmc, tpe, nsga2, cmaes")
     run = _finished(directory)
     composition = compose(settings)
     if run.summary["strategy"] != composition.name:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from admf_ray._types import Executor, Observer
+from admf_ray._types import ChunkDone, Executor, Observer
 from admf_ray.core.records import FILL
 from admf_ray.data.windows import Window
 from admf_ray.engine.composition import Composition
@@ -89,53 +89,63 @@ def rerun(
     prints : dict of int to str
         Fingerprint of what each winner came to, by window.
     failures : list of Failed
-        Winners that cannot be tested, in the order of the windows; of those that trade together the first one.
+        Winners that fail in their tests by both engines, in the order of the windows; of those that trade together the
+        first one.
+
+    Raises
+    ------
+    ReproductionError
+        Names the window whose winner fails by the other engine only.
     """
-    winners, first = {}, {}
-    for window, own in zip(windows, chosen, strict=True):
-        if own is not None:
-            setup = search.setup(hub, own.candidates, window.train)
+    winners: dict[int, tuple[Any, ...]] = {}
+    own = {window.index: one for window, one in zip(windows, chosen, strict=True) if one is not None}
+    for window in windows:
+        if window.index in own:
+            setup = search.setup(hub, own[window.index].candidates, window.train)
             candidate = setup.rows, setup.params, setup.fitted
             names, account = setup.composition.names(), (setup.rules, setup.flat)
             winners[window.index] = (names, *account, *candidate, window.test_start, window.test_stop)
-            first[window.index] = own.candidates[0]
-    shared = executor.share(
-        {
-            "plugins": active_plugins(),
-            "in_containers": search.engine == "compiled",
-            "bars": search.bars,
-            "matrix": hub.matrix,
-            "winners": winners,
-        }
-    )
-    prints, failures = {}, {}
-    for done in executor.each("admf_ray.optimize.certification:rerun_winner", winners, shared, undivided, tell):
+
+    def simulated(these: Sequence[int], engine: str) -> list[ChunkDone]:
+        shared = executor.share(
+            {
+                "plugins": active_plugins(),
+                "in_containers": engine == "event_driven",
+                "bars": search.bars,
+                "matrix": hub.matrix,
+                "winners": {window: winners[window] for window in these},
+            }
+        )
+        function = "admf_ray.optimize.certification:rerun_winner"
+        return sorted(executor.each(function, these, shared, undivided, tell), key=lambda done: int(done.chunk))
+
+    other = "event_driven" if search.engine == "compiled" else "compiled"
+    found = simulated(list(winners), other)
+    doubtful = {int(done.chunk): done.failure for done in found if done.failure is not None}
+    failures = []
+    for done in simulated(list(doubtful), search.engine) if doubtful else ():
         if done.failure is None:
-            prints[done.chunk] = done.result
-        else:
-            fault = replace(done.failure, message=f"in the test of window {done.chunk}: {done.failure.message}")
-            failures[done.chunk] = Failed.of(replace(done, failure=fault), first[done.chunk], done.chunk)
-    return prints, [failures[window] for window in sorted(failures)]
+            raise ReproductionError(
+                f"the winner of window {done.chunk} fails in its test by the other engine only: "
+                f"{doubtful[done.chunk].message}; no result of this run is to be believed"
+            )
+        fault = replace(done.failure, message=f"in the test of window {done.chunk}: {done.failure.message}")
+        failures.append(Failed.of(replace(done, failure=fault), own[done.chunk].candidates[0], done.chunk))
+    return {int(done.chunk): done.result for done in found if done.failure is None}, failures
 
 
-def certify(outcomes: Sequence[WindowOutcome], prints: Mapping[int, str]) -> int:
+def certify(outcomes: Sequence[WindowOutcome], prints: Mapping[int, str]) -> None:
     """Compare the tests of windows with what `rerun` found.
-
-    Returns
-    -------
-    int
-        How many there were; all of them agree.
 
     Raises
     ------
     ReproductionError
         Names the windows whose winners came out otherwise.
     """
-    found = {outcome.window.index: segment_fingerprint(outcome.test) for outcome in outcomes if outcome.test}
+    found = {one.window.index: segment_fingerprint(one.test) for one in outcomes if one.test is not None}
     wrong = [window for window in found if prints[window] != found[window]]
     if wrong:
         raise ReproductionError(
             f"winners of windows {', '.join(map(str, wrong))} come out otherwise by the other engine; no result of "
             "this run is to be believed"
         )
-    return len(found)

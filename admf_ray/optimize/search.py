@@ -178,12 +178,13 @@ class Search:
             Candidates whose series are wanted; all by default.
         """
         elsewhere = None if executor is None or executor.workers == 1 else partial(_computed_on, executor)
-        keys, requested = self.keys, 0
-        if only is not None:
+        if only is None:
+            keys, requested = self.keys, self.requested
+        else:
             wanted = [key for one in only for key in self._wanted(one).ravel().tolist()]
             keys = _with_account([self.requests.keys[key] for key in dict.fromkeys(wanted)], self.account_keys)
             requested = len(wanted) + sum(map(len, self.account_keys.values()))
-        hub = compute_hub(self.bars, keys, self.requested if only is None else requested, elsewhere)
+        hub = compute_hub(self.bars, keys, requested, elsewhere)
         if self.isolated:
             hub.counters = self._isolated_counters(hub.counters)
         return hub

@@ -121,7 +121,7 @@ class Study:
             self._study.sampler = _SAMPLERS[adaptive.sampler](seed)
             asked = min(adaptive.batch, trials - len(self._found))
             if self._in_a_row >= _LOST:
-                self._enqueue_drawn()
+                self._enqueue_drawn(asked)
             self._trials = []
             for _ in range(asked):
                 self._trials.append(self._study.ask())
@@ -147,8 +147,8 @@ class Study:
             {name: value for name, value in named if name in self._distributions and not math.isnan(value)}
         )
 
-    def _enqueue_drawn(self) -> None:
-        """Have a set proposed next that obeys the constraints and was not tried, where one was drawn."""
+    def _enqueue_drawn(self, most: int) -> None:
+        """Have sets proposed next that obey the constraints and were not tried, as far as some were drawn."""
         if self._drawn is None:
             adaptive = self._adaptive
             seed = seed_of(adaptive.seed, "study", adaptive.first + self.window, "drawn")
@@ -157,11 +157,11 @@ class Study:
             with suppress(ConfigError):
                 drawn = draw_candidates(self._space, "random", adaptive.trials, seed)
                 self._drawn += map(as_params, drawn.values.tolist())
-        while self._drawn:
+        while self._drawn and most:
             params = self._drawn.popleft()
             if params not in self._found:
                 self._enqueue(params)
-                return
+                most -= 1
 
     def _set_of(self, trial: optuna.Trial) -> Params:
         """Have Optuna propose a set: of what is in play by the member that it proposed."""

@@ -37,6 +37,9 @@ RECORDS = ("all", "objective")
 BEST = 1_000
 """Trials of a window of which every metric is recorded, whatever is recorded of the others."""
 
+_AT_ONCE = (*RUN_WIDE, MemoryError)
+"""Errors that say nothing of a span: of the whole run, or of the machine."""
+
 MOST_RECORDED = 1_000_000
 """Trials of which every metric can be recorded."""
 
@@ -186,7 +189,7 @@ def sweep_chunk(chunk: tuple[int, int], bundle: Mapping[str, Any]) -> TrialChunk
     faults = dict[int, Fault]()
     try:
         metrics, containers = simulated(params, wanted, bundle)
-    except RUN_WIDE:
+    except _AT_ONCE:
         raise
     except (Exception, SystemExit) as error:
         if last - first > 1:
@@ -204,15 +207,17 @@ def _span_by_span(
     swept = len(bundle["firsts"]) - 1
     metrics, containers, faults = np.full((1, swept, len(METRICS)), np.nan), list[dict[str, Any]](), dict[int, Fault]()
     spans = swept // (1 + blocks)
-    for span in range(spans if spans > 1 else 0):
+    if spans == 1:
+        raise error
+    for span in range(spans):
         own = [span, *range(spans + span * blocks, spans + (span + 1) * blocks)]
         try:
             metrics[:, own], containers = simulated(params, wanted, _of_spans(bundle, own))
-        except RUN_WIDE:
+        except _AT_ONCE:
             raise
         except (Exception, SystemExit) as one:
             faults[span] = raised(one)
-    if len(faults) == spans or spans == 1:
+    if len(faults) == spans:
         raise error
     return metrics, containers, faults
 

@@ -106,7 +106,7 @@ def run_walk_forward(
     known = 0 if earlier is None else earlier.windows
     spans = [(window.train_start, window.train_stop) for window in windows[known:]]
     recorded = recorded_metrics(record, choice)
-    found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks", cache)
+    found = search_windows(search, spans, choice, recorded, executor, observe, folder / "chunks", cache, known)
     search = found.search
     before = [] if earlier is None else earlier.chosen(search, choice)
     hub, chosen = found.hub, [*before, *found.chosen]
@@ -124,7 +124,7 @@ def run_walk_forward(
         **account_frames(search.bars, tested),
         **regime_frames(search, hub, judged),
         **fronts,
-        **found.frames(failures, known),
+        **found.frames(failures),
     }
     if earlier is not None:
         frames = earlier.kept(frames)

@@ -152,8 +152,15 @@ def earlier_run(run: RunResult, search: Search, windows: Sequence[Window]) -> Ea
     names = ("windows", "front", "equity", "fills", "trades", "positions")
     tables = {name: run.tables[name].filter(old) for name in names if name in run.tables}
     if "failures" in run.tables:
-        tables["failures"] = run.failures
+        tables["failures"] = _each_window(run.failures, kept)
     return Earlier(run.directory.name, kept, leaders, trials, tables)
+
+
+def _each_window(failures: pl.DataFrame, windows: int) -> pl.DataFrame:
+    """Give the failures in the first windows, one row for each, those in all windows of their run too."""
+    numbers = pl.DataFrame({"window": range(windows)}, schema={"window": failures.schema["window"]})
+    entire = failures.filter(pl.col("window").is_null()).drop("window").join(numbers, how="cross")
+    return pl.concat([entire.select(failures.columns), failures.filter(pl.col("window") < windows)])
 
 
 def _selected(part: pl.Expr, columns: Sequence[str], trials: pl.LazyFrame) -> pl.LazyFrame:

@@ -104,8 +104,8 @@ def front_frame(leaders: Sequence[Leaders], choice: Choice) -> pl.DataFrame:
 def failures_frame(failures: Sequence[Failed]) -> pl.DataFrame:
     """Give one row a candidate that failed: why, who computed it last, and how often it was begun.
 
-    The window is null where a candidate failed in all of them. Winners that fail in their tests have that in which they
-    won, and say so.
+    The window is null where a candidate failed in all windows of a search. Winners that fail in their tests have that
+    in which they won, and say so.
     """
     rows = [
         {

@@ -39,6 +39,8 @@ class Recovery:
         Whether candidates that failed before are tried again.
     changes : sequence of str
         What is not what it was and is forced, a line each.
+    is_other : bool
+        Whether that is options or data: then nothing that was computed can be gone on with.
     """
 
     faults: Mapping[str, int]
@@ -48,6 +50,7 @@ class Recovery:
     actions: Sequence[str] = ()
     forced: bool = False
     changes: Sequence[str] = ()
+    is_other: bool = False
 
     def record(self) -> dict[str, Any]:
         """Give it as plain values, for files and progress."""
@@ -77,6 +80,7 @@ def plan_recovery(
     chunk_timeout: float,
     forced: bool = False,
     changes: Sequence[str] = (),
+    is_other: bool = False,
 ) -> Recovery:
     """Plan how a run is gone on with.
 
@@ -93,6 +97,8 @@ def plan_recovery(
         Whether candidates that failed are tried again.
     changes : sequence of str
         What is not what it was and is forced, a line each.
+    is_other : bool
+        Whether that is options or data.
 
     Examples
     --------
@@ -129,14 +135,16 @@ def plan_recovery(
         actions.append(f"time ran out: cluster.chunk_timeout is {timeout:g} s in place of {chunk_timeout:g} s")
     newest = unexplained[-1]
     actions += [text for kind, text in _RETRIED.items() if kind in newest]
-    if forced and (failed or sets):
+    if is_other:
+        actions.append("options or data are others: all is computed anew")
+    elif forced and (failed or sets):
         actions.append(f"force=true: {len(failed) + sets:,} candidates that failed before are tried again")
     elif failed:
         actions += _quarantine(failed)
     elif sets:
         actions.append(f"{sets:,} sets of studies stay failed, force=true tries them again")
     faults = Counter(one["fault"] for faults in attempts for one in faults)
-    return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced, changes)
+    return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced, changes, is_other)
 
 
 def failure_record(failed: Failed, parameters: Mapping[str, float | str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,9 @@ from admf_ray.plugins import active_plugins
 from admf_ray.workflow.lock import RunLock
 from admf_ray.workflow.manifest import data_report, describe_run
 from admf_ray.workflow.phase import PhaseResult
+from admf_ray.workflow.recovery import Recovery
 from admf_ray.workflow.results import RunResult, read_json, read_text
+from admf_ray.workflow.trials import remove_chunks
 
 __all__ = ["RunDirectory"]
 
@@ -179,26 +181,30 @@ class RunDirectory:
         """Give the directory of a phase's tables."""
         return self.path / "phases" / phase
 
-    def begin(self, bars: Bars, changes: Sequence[str] = ()) -> None:
+    def begin(self, bars: Bars, recovery: Recovery | None = None) -> None:
         """Write down what the run is made from, so that going on with it can tell whether it is still the same.
 
         Parameters
         ----------
         bars : Bars
-        changes : sequence of str
-            What is not what it was, of a run that is forced to go on, a line each. They are added to ``forced.txt``;
-            the configuration until then stays as ``config-1.yaml``, ``config-2.yaml``, ...
+        recovery : Recovery, optional
+            Of a run that is gone on with. What it forces is added to ``forced.txt``; the configuration until then stays
+            as ``config-1.yaml``, ``config-2.yaml``, ...; chunks of other options or data are removed.
         """
-        if changes:
-            self._keep_forced(changes)
+        is_forced = recovery is not None and bool(recovery.changes)
+        if recovery is not None and is_forced:
+            self._keep_forced(recovery)
         for plugin in active_plugins():
             self.write_text(f"plugins/{plugin.name}.py", plugin.source)
-        if changes or not self._is_resumed:
+        if is_forced or not self._is_resumed:
             self.write_json("manifest.json", describe_run(bars, self._config, {}))
 
-    def _keep_forced(self, changes: Sequence[str]) -> None:
-        # In this order: a driver that ends in between has said too much, never too little.
-        self.write_text("forced.txt", "".join(f"{line}\n" for line in (*self.forced, *changes)))
+    def _keep_forced(self, recovery: Recovery) -> None:
+        # In this order: a driver that ends in between has said too much, and left no chunks that are not its own.
+        self.write_text("forced.txt", "".join(f"{line}\n" for line in (*self.forced, *recovery.changes)))
+        if recovery.is_other:
+            for chunks in self.path.glob("phases/*/chunks"):
+                remove_chunks(chunks)
         number = 1 + len(list(self.path.glob("config-*.yaml")))
         self.write_text(f"config-{number}.yaml", read_text(self.path / "config.yaml"))
         self.write_text("config.yaml", self._config_text)

@@ -96,18 +96,9 @@ class Searched:
     short: int = 0
     resources: dict[str, Any] = field(default_factory=dict)
 
-    def frames(self, also: Sequence[Failed] = (), offset: int = 0) -> dict[str, pl.DataFrame]:
-        """Give table timings, and table failures where there are any.
-
-        Parameters
-        ----------
-        also : sequence of Failed
-            Winners that failed in their tests.
-        offset : int
-            Number of the first window that was searched.
-        """
-        own = [one if one.window is None else replace(one, window=offset + one.window) for one in self.failures]
-        failures = [*own, *also]
+    def frames(self, also: Sequence[Failed] = ()) -> dict[str, pl.DataFrame]:
+        """Give table timings, and table failures where there are any; ``also`` are those of winners in their tests."""
+        failures = [*self.failures, *also]
         return {"timings": self.timings} | ({"failures": failures_frame(failures)} if failures else {})
 
 
@@ -120,6 +111,7 @@ def search_windows(
     observe: Observer,
     folder: Path,
     cache: ChunkCache | None = None,
+    first_window: int = 0,
 ) -> Searched:
     """Try candidates on spans.
 
@@ -137,6 +129,8 @@ def search_windows(
         Keeps trials chunk by chunk, and has those of an earlier attempt.
     cache : ChunkCache, optional
         Of chunks of earlier runs.
+    first_window : int
+        Number of the first span among the windows of the run; studies are of all of them.
 
     Raises
     ------
@@ -145,7 +139,6 @@ def search_windows(
     """
     announced = {"phase": PHASE, "sets": search.sets, "spans": len(spans), "workers": executor.workers}
     observe("PHASE", announced)
-    run = _sweep_windows if search.adaptive is None else _study_windows
     ended: dict[str, Mapping[str, Any]] = {}
 
     def told(kind: str, record: Mapping[str, Any]) -> None:
@@ -153,7 +146,8 @@ def search_windows(
             ended[record["host"]] = record
         observe(kind, record)
 
-    found = run(search, spans, choice, recorded, executor, told, folder, cache)
+    given = search, spans, choice, recorded, executor, told, folder, cache
+    found = _sweep_windows(*given, first_window) if search.adaptive is None else _study_windows(*given)
     by_host = found.timings.group_by("host").agg(pl.len(), pl.col("seconds").sum()).sort("host")
     for host, chunks, seconds in by_host.rows():
         observe("HOST", {"host": host, "chunks": chunks, "busy_seconds": seconds})
@@ -170,6 +164,7 @@ def _sweep_windows(
     observe: Observer,
     folder: Path,
     cache: ChunkCache | None,
+    first_window: int,
 ) -> Searched:
     """Sweep all candidates over all spans."""
     hub = search.hub(executor)
@@ -199,7 +194,7 @@ def _sweep_windows(
         elif done.result.faults:
             partly.append(done)
             for window, fault in done.result.faults.items():
-                failed = Failed(first, window, fault, done.host, done.attempts)
+                failed = Failed(first, first_window + window, fault, done.host, done.attempts)
                 partly_failed.append(failed)
                 observe("FAILURE", failure_record(failed, search.parameters(first)) | {"number": first})
         else:
@@ -232,7 +227,7 @@ def _sweep_windows(
         bars_swept=left * sum(map(bars_in, swept)),
         reused=reused,
         timings=_timings(rows),
-        failures=[*entirely_failed, *partly_failed],
+        failures=[*_numbered(entirely_failed, first_window, len(spans)), *partly_failed],
         trials=lambda offset: files.rows(leaders, offset, total),
         forget=files.remove,
     )
@@ -298,6 +293,13 @@ def _study_windows(
         forget=studying.forget,
         short=sum(len(one.params) < search.sets for one in ordered),
     )
+
+
+def _numbered(failures: Sequence[Failed], first_window: int, windows: int) -> Sequence[Failed]:
+    """Give failures in all windows that were searched, where the run has others before these: one for each window."""
+    if not first_window:
+        return failures
+    return [replace(one, window=first_window + window) for one in failures for window in range(windows)]
 
 
 def _check_some(failures: Sequence[Failed], candidates: int) -> None:

@@ -34,7 +34,7 @@ from admf_ray.portfolio.metrics import METRICS
 from admf_ray.workflow.chunk_cache import ChunkCache
 from admf_ray.workflow.stored import StoredTable, parquet_writer
 
-__all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "trial_rows", "trials_table"]
+__all__ = ["ROWS", "StudyFiles", "TrialFiles", "candidates_table", "remove_chunks", "trial_rows", "trials_table"]
 
 ROWS = 1_000_000
 """Of a table that are held at a time, about."""
@@ -258,7 +258,7 @@ class TrialFiles:
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
-        _remove(self.folder)
+        remove_chunks(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,11 +343,11 @@ class StudyFiles:
 
     def remove(self) -> None:
         """Remove the files: what was in them is in the table."""
-        _remove(self.folder)
+        remove_chunks(self.folder)
 
 
-def _remove(folder: Path) -> None:
-    """Remove a directory, all of it at once for whoever looks at it afterwards, should the driver end meanwhile."""
+def remove_chunks(folder: Path) -> None:
+    """Remove the directory of chunks, at once for whoever looks at it afterwards, should the driver end meanwhile."""
     leaving = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(leaving, ignore_errors=True)
     if folder.exists():

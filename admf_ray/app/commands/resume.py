@@ -44,7 +44,7 @@ def run(settings: Settings, console: Console) -> int:
     anew = {name: settings.plain()[name] for name in ("cluster", "logging", "report")}
     chosen = settings.plain() | {name: config[name] for name in ("experiment", "run", "runs", "run_name", "run_root")}
     bars = load_data(settings)
-    changed = _changes(path, config, chosen, bars)
+    changed, is_other = _changes(path, config, chosen, bars)
     if changed and not settings.force:
         raise ReproductionError(
             f"run: '{path.name}' was begun with something else: {'; '.join(changed)}; allowed: the same again, or "
@@ -52,7 +52,7 @@ def run(settings: Settings, console: Console) -> int:
         )
     cluster = settings.cluster
     records = read_records(path / "progress.jsonl")
-    recovery = plan_recovery(records, cluster.chunk_seconds, cluster.chunk_timeout, settings.force, changed)
+    recovery = plan_recovery(records, cluster.chunk_seconds, cluster.chunk_timeout, settings.force, changed, is_other)
     values = {**(chosen if settings.force else config), **anew, "resumed": path, "recovery": recovery}
     # Of a password only its user knows more than that there was one.
     values["search"] = {**values["search"], "storage": settings.search.storage}
@@ -60,16 +60,17 @@ def run(settings: Settings, console: Console) -> int:
     return _RUNS[went_on.experiment](went_on, console)
 
 
-def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: Bars) -> list[str]:
-    """Say what is not what it was, a line each."""
+def _changes(path: Path, config: dict[str, Any], chosen: dict[str, Any], bars: Bars) -> tuple[list[str], bool]:
+    """Say what is not what it was, a line each, and whether that is options or data."""
     options = differing_options([config, chosen])
     # Plugins are those that the run directory keeps: what they were is in the manifest.
     found = [f"{name} is {now}, was {then}" for name, (then, now) in options.items() if name != "plugins"]
     manifest = read_json(path / "manifest.json")
     now = describe_run(bars, config, {})
+    is_other = bool(found) or manifest["data"]["fingerprint"] != now["data"]["fingerprint"]
     for part in _MADE_FROM:
         then, here = (one[part]["fingerprint"] if part == "data" else one[part] for one in (manifest, now))
         if then != here:
             found.append(f"{part} has changed" if part in {"code", "data"} else f"{part} is {here}, was {then}")
     # Values may have several lines.
-    return [" ".join(one.split()) for one in found]
+    return [" ".join(one.split()) for one in found], is_other

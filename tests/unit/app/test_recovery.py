@@ -33,19 +33,22 @@ def failing(view):
         return 1 / 0
     if view.bar == 50 and lag == 4 and Path({stop!r}).exists():
         raise KeyboardInterrupt
+    if view.bar == 150 and Path({late!r}).exists():
+        raise KeyboardInterrupt
     return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
 """
 
 
-def begin(root: Path, *search: str) -> int:
-    """Run a search with a candidate that fails, and one at which it is interrupted while there is a file ``stop``."""
-    (root / "failing.py").write_text(SOURCE.format(marks=str(root / "marks"), stop=str(root / "stop")))
+def begin(root: Path, *search: str, experiment: str = "sweep") -> int:
+    """Run a search with a candidate that fails, and with files ``stop`` and ``late`` some that interrupt it."""
+    files = {name: str(root / name) for name in ("marks", "stop", "late")}
+    (root / "failing.py").write_text(SOURCE.format(**files))
     options = [
         *("data=synthetic", "data.synthetic={bars: 200}", "cluster=serial", "report=none"),
         *(f"plugins=[{root / 'failing.py'}]", "strategy=custom", "strategy.name=failing"),
         *(f"run_root={root}", "run_name=stopped", *search),
     ]
-    return main(["+experiment=sweep", *options])
+    return main([f"+experiment={experiment}", *options])
 
 
 @pytest.fixture
@@ -167,6 +170,21 @@ def test_whoever_forces_a_run_that_somebody_works_on_leaves_it_as_it_is(interrup
     owner.release()
     assert main(command) == 0
     assert tries(interrupted) == 2
+
+
+def test_what_is_forced_on_with_other_options_is_computed_anew(tmp_path: Path, capsys) -> None:
+    windows = ["windows.train=100b", "windows.test=60b", "windows.align=none", "data.min_history_bars=0"]
+    (tmp_path / "late").touch()
+    # In the test of the winner: the sweep is done.
+    assert begin(tmp_path, "strategy.space.lag=[1,3,4]", *windows, experiment="walkforward") == 130
+    (tmp_path / "late").unlink()
+    assert list((tmp_path / "stopped" / "phases" / "discovery" / "chunks").glob("*.parquet"))
+    other = ["strategy.space.lag=[3,5,9]", "windows.train=80b"]
+    run = resume(tmp_path, *other, "force=true")
+    assert "recovery: options or data are others: all is computed anew" in capsys.readouterr().out
+    (tmp_path / "fresh").mkdir()
+    assert begin(tmp_path / "fresh", *windows, *other, experiment="walkforward") == 0
+    assert admf_ray.load_run(run).fingerprints() == admf_ray.load_run(tmp_path / "fresh" / "stopped").fingerprints()
 
 
 def test_chunks_take_less_time_where_memory_ran_out_and_more_where_time_did(stopped: Path, capsys) -> None:

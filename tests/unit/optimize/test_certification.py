@@ -65,7 +65,8 @@ def certified(search, hub, outcomes: list[WindowOutcome], executor: SerialExecut
     windows, chosen = [outcome.window for outcome in outcomes], [outcome.chosen for outcome in outcomes]
     prints, failures = rerun(search, hub, windows, chosen, executor)
     assert failures == []
-    return certify(outcomes, prints)
+    certify(outcomes, prints)
+    return len(prints)
 
 
 def test_winners_come_out_bit_for_bit_by_the_other_engine(sp500: Bars) -> None:
@@ -95,6 +96,15 @@ def test_a_winner_that_comes_out_otherwise_stops_the_run(sp500: Bars, changed: s
         pytest.raises(ReproductionError, match="windows 1 come out otherwise"),
     ):
         certified(search, hub, outcomes, executor)
+
+
+def test_a_winner_that_fails_by_the_other_engine_only_stops_the_run(sp500: Bars, monkeypatch: Any) -> None:
+    def fails(*given: Any, **named: Any) -> None:
+        raise ValueError("only here")
+
+    monkeypatch.setattr("admf_ray.optimize.certification.run_segment_in_container", fails)
+    with pytest.raises(ReproductionError, match="winner of window 0 fails in its test by the other engine only: only"):
+        walk_forward(sp500, "sma_cross", SPACE, windows={"train": "8y", "test": "4y"})
 
 
 def test_both_engines_search_alike(sp500: Bars) -> None:

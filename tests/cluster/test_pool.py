@@ -298,8 +298,10 @@ def test_chunks_that_cannot_be_split_are_done_again_elsewhere(tmp_path: Path) ->
     with RayExecutor(workers=2, address="auto") as executor:
         done = list(executor.each(f"{HERE}:leave_once", range(3), executor.share({"marks": str(tmp_path)})))
         assert sorted((one.chunk, one.result) for one in done) == [(0, 0), (1, 1), (2, 2)]
-        # Each host died once for each chunk; whom an end is charged to is who seems to have been computed.
-        assert sum(one.attempts for one in done) == 6
+        # A host died once for each chunk. Whom that is charged to is who seems to have been computed: nobody, where the
+        # answer that it was ready was lost with it.
+        assert len(list(tmp_path.iterdir())) == 3
+        assert 3 <= sum(one.attempts for one in done) <= 6
         assert {one.host for one in done}.isdisjoint({"host-0", "host-1"})
 
 

@@ -65,7 +65,7 @@ def rerun(
     search: Search,
     hub: Hub,
     windows: Sequence[Window],
-    chosen: Sequence[Chosen | None],
+    chosen: Mapping[int, Chosen],
     executor: Executor,
     tell: Observer | None = None,
 ) -> tuple[dict[int, str], list[Failed]]:
@@ -78,8 +78,8 @@ def rerun(
     search : Search
     hub : Hub
     windows : sequence of Window
-    chosen : sequence of (Chosen or None)
-        One for each window; None for cash.
+    chosen : mapping of int to Chosen
+        By window; none for cash.
     executor : Executor
     tell : callable, optional
         See `admf_ray._types.Executor.each`.
@@ -98,10 +98,9 @@ def rerun(
         Names the window whose winner fails by the other engine only.
     """
     winners: dict[int, tuple[Any, ...]] = {}
-    own = {window.index: one for window, one in zip(windows, chosen, strict=True) if one is not None}
     for window in windows:
-        if window.index in own:
-            setup = search.setup(hub, own[window.index].candidates, window.train)
+        if window.index in chosen:
+            setup = search.setup(hub, chosen[window.index].candidates, window.train)
             candidate = setup.rows, setup.params, setup.fitted
             names, account = setup.composition.names(), (setup.rules, setup.flat)
             winners[window.index] = (names, *account, *candidate, window.test_start, window.test_stop)
@@ -117,21 +116,21 @@ def rerun(
             }
         )
         function = "admf_ray.optimize.certification:rerun_winner"
-        return sorted(executor.each(function, these, shared, undivided, tell), key=lambda done: int(done.chunk))
+        return list(executor.each(function, these, shared, undivided, tell))
 
     other = "event_driven" if search.engine == "compiled" else "compiled"
     found = simulated(list(winners), other)
-    doubtful = {int(done.chunk): done.failure for done in found if done.failure is not None}
+    doubtful = {done.chunk: done.failure for done in found if done.failure is not None}
     failures = []
-    for done in simulated(list(doubtful), search.engine) if doubtful else ():
+    for done in sorted(simulated(sorted(doubtful), search.engine) if doubtful else (), key=lambda one: one.index):
         if done.failure is None:
             raise ReproductionError(
                 f"the winner of window {done.chunk} fails in its test by the other engine only: "
                 f"{doubtful[done.chunk].message}; no result of this run is to be believed"
             )
         fault = replace(done.failure, message=f"in the test of window {done.chunk}: {done.failure.message}")
-        failures.append(Failed.of(replace(done, failure=fault), own[done.chunk].candidates[0], done.chunk))
-    return {int(done.chunk): done.result for done in found if done.failure is None}, failures
+        failures.append(Failed.of(replace(done, failure=fault), chosen[done.chunk].candidates[0], done.chunk))
+    return {done.chunk: done.result for done in found if done.failure is None}, failures
 
 
 def certify(outcomes: Sequence[WindowOutcome], prints: Mapping[int, str]) -> None:

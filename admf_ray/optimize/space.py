@@ -199,13 +199,20 @@ class Dimension:
         """The only value, if there is one."""
         return None if isinstance(self.span, DrawnRange) or len(self.span) != 1 else float(self.span[0])
 
+    @property
+    def _step(self) -> float | None:
+        """From one value of a range to the next; None where every number is one, and of listed values."""
+        if not isinstance(self.span, DrawnRange):
+            return None
+        return 1.0 if self.span.step is None and self.parameter.kind == "int" else self.span.step
+
     def holds(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Say which values are searched: listed, or on a step of a range; NaN of what may not be in play is, too."""
         rests = np.isnan(values) & (self.owner is not None)
         if not isinstance(self.span, DrawnRange):
             return np.asarray(rests | np.isin(values, self.span))
         found = (self.span.low <= values) & (values <= self.span.high)
-        step = 1.0 if self.span.step is None and self.parameter.kind == "int" else self.span.step
+        step = self._step
         if step is not None:
             steps = (values - self.span.low) / step
             found &= np.abs(steps - np.round(steps)) <= _OFF * np.maximum(1.0, np.abs(steps))
@@ -235,7 +242,7 @@ class Dimension:
         if not isinstance(self.span, DrawnRange):
             return self.span[(places * len(self.span)).astype(np.int64)]
         low, high = self.span.low, self.span.high
-        step = 1.0 if self.span.step is None and self.parameter.kind == "int" else self.span.step
+        step = self._step
         # Each step is an interval of its own, so that the ends are as likely as the rest.
         last = 0 if step is None else math.floor((high - low) / step + 1e-9)
         top = high if step is None else low + (last + 1) * step

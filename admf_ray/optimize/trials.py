@@ -203,7 +203,7 @@ def _span_by_span(
     params: npt.NDArray[np.float64], wanted: npt.NDArray[np.int64], bundle: Mapping[str, Any], error: BaseException
 ) -> tuple[npt.NDArray[np.float64], list[dict[str, Any]], dict[int, Fault]]:
     """Simulate a candidate over each span apart, NaN where it raises; raise the error where it does in all of them."""
-    blocks = bundle["choice"].blocks if WORST_BLOCK in bundle["recorded"] else 0
+    blocks = _blocks(bundle["choice"], bundle["recorded"])
     swept = len(bundle["firsts"]) - 1
     metrics, containers, faults = np.full((1, swept, len(METRICS)), np.nan), list[dict[str, Any]](), dict[int, Fault]()
     spans = swept // (1 + blocks)
@@ -253,13 +253,18 @@ def simulated(
     return sweep.run_chunk(params, wanted, bundle), []
 
 
+def _blocks(choice: Choice, recorded: Sequence[str]) -> int:
+    """Give how many blocks of each span are swept after all spans."""
+    return choice.blocks if WORST_BLOCK in recorded else 0
+
+
 def _cut_down(first: int, metrics: npt.NDArray[np.float64], choice: Choice, recorded: Sequence[str]) -> TrialChunk:
-    of_blocks = WORST_BLOCK in recorded
-    spans = metrics.shape[1] // (1 + choice.blocks) if of_blocks else metrics.shape[1]
+    blocks = _blocks(choice, recorded)
+    spans = metrics.shape[1] // (1 + blocks)
     columns = {
         name: np.ascontiguousarray(metrics[:, :spans, METRICS.index(name)].T) for name in recorded if name in METRICS
     }
-    if of_blocks:
+    if blocks:
         columns[WORST_BLOCK] = np.ascontiguousarray(worst_blocks(metrics[:, spans:], choice).T)
     numbers = np.arange(first, first + len(metrics))
     return TrialChunk(first, columns, [Leaders.of(numbers, metrics[:, span], choice) for span in range(spans)])

@@ -88,9 +88,8 @@ class ProgressView:
             return
         said = (str(record["message"]).strip() or "it says nothing").splitlines()[0]
         # In a study candidates have no numbers before all are done.
-        number = record.get("candidate", record.get("number"))
-        where = [] if number is None else [f"candidate {number}"]
-        name = " in ".join([*where, *([f"window {record['window']}"] if "window" in record else [])])
+        where = (("candidate", "candidate"), ("number", "candidate"), ("window", "window"))
+        name = " in ".join(f"{what} {record[key]}" for key, what in where if key in record)
         which = f"{name} ({parameters_text(record['parameters'])})"
         self._console.print(f"failed: {which}: {record['error']}: {said}", highlight=False, markup=False)
         if self._failed == _FAILURES:

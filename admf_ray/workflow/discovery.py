@@ -240,12 +240,12 @@ def evaluated(
     ReproductionError
         Names the windows whose winners come out otherwise by the other engine.
     """
-    prints, failures = rerun(search, hub, windows, chosen, executor, observe)
     own = {window.index: one for window, one in zip(windows, chosen, strict=True) if one is not None}
+    prints, failures = rerun(search, hub, windows, own, executor, observe)
     for failed in failures:
         assert failed.window is not None
         parameters = search.parameters(own[failed.window].candidates)
-        observe("FAILURE", failure_record(failed, parameters) | {"number": failed.candidate})
+        observe("FAILURE", failure_record(failed, parameters, has_number=True))
     outcomes = []
     for window, train in zip(windows, trained_on or [window.train for window in windows], strict=True):
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})

@@ -147,9 +147,11 @@ def plan_recovery(
     return Recovery(faults, seconds, timeout, {} if forced else failed, actions, forced, changes, is_other)
 
 
-def failure_record(failed: Failed, parameters: Mapping[str, float | str]) -> dict[str, Any]:
-    """Tell of a candidate that failed; of a study, whose sets have no number yet, by its window."""
+def failure_record(failed: Failed, parameters: Mapping[str, float | str], has_number: bool = False) -> dict[str, Any]:
+    """Tell of a candidate that failed; in one window by that, and its number where it has one: in a study not yet."""
     where = {"candidate": failed.candidate} if failed.window is None else {"window": failed.window}
+    if failed.window is not None and has_number:
+        where["number"] = failed.candidate
     return {
         **where,
         "parameters": parameters,

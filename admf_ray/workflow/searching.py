@@ -196,7 +196,7 @@ def _sweep_windows(
             for window, fault in done.result.faults.items():
                 failed = Failed(first, first_window + window, fault, done.host, done.attempts)
                 partly_failed.append(failed)
-                observe("FAILURE", failure_record(failed, search.parameters(first)) | {"number": first})
+                observe("FAILURE", failure_record(failed, search.parameters(first), has_number=True))
         else:
             leaders = [best.joined(own, choice) for best, own in zip(leaders, done.result.leaders, strict=True)]
             files.add(done.result, leaders)

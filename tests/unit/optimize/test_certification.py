@@ -28,18 +28,8 @@ from admf_ray.optimize import (
 from admf_ray.optimize.certification import segment_fingerprint
 from admf_ray.portfolio.metrics import METRICS
 from admf_ray.strategies import STRATEGIES
+from tests import late
 
-LATE = """
-from admf_ray.plugins import Parameter, strategy
-
-
-@strategy(parameters=(Parameter("lag", 3, 1, 400), Parameter("fails", 10_000, 0, 10_000)))
-def late(view):
-    lag = view.params.lag
-    if view.bar == view.params.fails:
-        raise ValueError("too late")
-    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
-"""
 SPACE = {"fast": [10, 20], "slow": [50, 100]}
 
 
@@ -62,7 +52,8 @@ def searched(bars: Bars):  # type: ignore[no-untyped-def]
 
 def certified(search, hub, outcomes: list[WindowOutcome], executor: SerialExecutor) -> int:  # type: ignore[no-untyped-def]
     """Run the winners again and compare; none of them fails."""
-    windows, chosen = [outcome.window for outcome in outcomes], [outcome.chosen for outcome in outcomes]
+    windows = [outcome.window for outcome in outcomes]
+    chosen = {outcome.window.index: outcome.chosen for outcome in outcomes if outcome.chosen is not None}
     prints, failures = rerun(search, hub, windows, chosen, executor)
     assert failures == []
     certify(outcomes, prints)
@@ -125,8 +116,7 @@ def test_a_fingerprint_is_of_all_that_a_segment_came_to(sp500: Bars) -> None:
 
 
 def test_a_winner_that_raises_only_in_its_test_costs_that_test_only(sp500: Bars, tmp_path: Path) -> None:
-    (tmp_path / "late.py").write_text(LATE)
-    options = {"windows": {"train": "200b", "test": "50b", "align": "none"}, "plugins": [str(tmp_path / "late.py")]}
+    options = {"windows": {"train": "200b", "test": "50b", "align": "none"}, "plugins": [late.written(tmp_path)]}
     bars = sp500.head(400)
     without = walk_forward(bars, "late", {"lag": [3]}, **options)
     told: list[tuple[str, Mapping[str, Any]]] = []

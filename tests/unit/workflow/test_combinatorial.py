@@ -20,19 +20,9 @@ from admf_ray.portfolio.metrics import METRICS
 from admf_ray.statistics import per_bar_returns
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow import RunResult
+from tests import late
 
 CASH = 100_000.0
-LATE = """
-from admf_ray.plugins import Parameter, strategy
-
-
-@strategy(parameters=(Parameter("lag", 3, 1, 400),))
-def late(view):
-    lag = view.params.lag
-    if view.bar == 500:
-        raise ValueError("too late")
-    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
-"""
 OPTIONS = [
     *("+experiment=walkforward", "windows=cpcv", "windows.gap=5b", "cluster=serial", "execution.slippage_bps=2"),
     *("strategy.space.fast=[5,20]", "strategy.space.slow=[50,100]"),
@@ -172,14 +162,13 @@ def test_metrics_that_a_search_did_not_keep_are_simulated_over_all_pieces(sp500:
 
 
 def test_a_winner_that_fails_in_its_test_is_listed_with_its_split(sp500: Bars, tmp_path: Path) -> None:
-    (tmp_path / "late.py").write_text(LATE)
     found = admf_ray.walk_forward(
         sp500.head(600),
         "late",
-        {"lag": [3, 5]},
+        {"lag": [3, 5], "fails": [500]},
         windows={"kind": "cpcv", "groups": 3, "tests": 2, "embargo": "9b"},
         search={"sampler": "tpe", "trials": 2},
-        plugins=[str(tmp_path / "late.py")],
+        plugins=[late.written(tmp_path)],
     )
     # Bar 500 is in the third group, which the first of the three splits trains on, and the others test.
     tested = found.failures.filter(pl.col("message").str.starts_with("in the test of"))

@@ -17,19 +17,9 @@ from admf_ray.optimize import Candidates, Choice, Search, expand_grid, plan_sear
 from admf_ray.plugins import activate, find_plugins
 from admf_ray.strategies import STRATEGIES
 from admf_ray.workflow.searching import Searched, search_windows
+from tests import late
 from tests.series import daily_bars
 
-LATE = """
-from admf_ray.plugins import Parameter, strategy
-
-
-@strategy(parameters=(Parameter("lag", 3, 1, 400), Parameter("fails", 10_000, 0, 10_000)))
-def late(view):
-    lag = view.params.lag
-    if view.bar == view.params.fails:
-        raise ValueError("too late")
-    return None if view.bar < lag else view.close[-1] > view.close[-1 - lag]
-"""
 CROSS = STRATEGIES["sma_cross"]
 CHOICE = Choice("sharpe", 1)
 SPANS = [(0, 300), (100, 400)]
@@ -104,24 +94,21 @@ def test_whoever_goes_on_with_a_search_selects_the_same(search: Search, tmp_path
 
 
 @pytest.fixture
-def late(tmp_path: Path) -> Iterator[str]:
-    """A strategy that raises at one bar."""
-    path = tmp_path / "late.py"
-    path.write_text(LATE)
-    yield str(path)
+def plugin(tmp_path: Path) -> Iterator[str]:
+    yield late.written(tmp_path)
     activate(())
 
 
 @pytest.mark.parametrize("engine", ["compiled", "event_driven"])
 @pytest.mark.parametrize("rule", ["best", "worst_block"])
 def test_a_candidate_fails_in_the_windows_in_which_it_raises_and_in_no_earlier_one(
-    sp500: Bars, late: str, engine: str, rule: str
+    sp500: Bars, plugin: str, engine: str, rule: str
 ) -> None:
     given: dict[str, Any] = {
         "windows": {"train": "200b", "test": "50b", "align": "none"},
         "engine": {"kind": engine},
         "search": {"selection": rule, "blocks": 2},
-        "plugins": [late],
+        "plugins": [plugin],
     }
     bars = sp500.head(400)
     found = admf_ray.walk_forward(bars, "late", {"lag": [3, 5], "fails": [320, 10_000]}, **given)
@@ -144,8 +131,8 @@ def test_a_candidate_fails_in_the_windows_in_which_it_raises_and_in_no_earlier_o
     )
 
 
-def test_whoever_goes_on_tries_again_what_failed_in_some_windows(search: Search, late: str, tmp_path: Path) -> None:
-    activate(find_plugins([late]))
+def test_whoever_goes_on_tries_again_what_failed_in_some_windows(search: Search, plugin: str, tmp_path: Path) -> None:
+    activate(find_plugins([plugin]))
     candidates = expand_grid(STRATEGIES["late"], {}, {"lag": [3.0, 5.0, 9.0], "fails": [350.0, 10_000.0]})
     planned = plan_search(search.bars, STRATEGIES["late"], candidates, AccountRules())
     whole, _, computed = searched(planned, tmp_path / "chunks")

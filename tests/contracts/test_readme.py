@@ -88,12 +88,16 @@ def test_make_walkforward_runs_the_command_that_is_shown() -> None:
 
 
 def test_the_screen_that_is_shown_is_the_one_that_comes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every line of it but times, rates, places and the windows that are left out."""
+    """Every line of it but times, rates, memory, places and the windows that are left out."""
     assert main(["+experiment=walkforward", f"run_root={tmp_path}", "cluster.workers=2"]) == 0
     came = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     shown = re.search(r"left out here\):\n\n```\n(.*?)```", README, flags=re.DOTALL)[1].splitlines()
-    lines = [line.rstrip() for line in shown if line.strip() and not re.match(r"sweep|run:|report:| \.\.\.$", line)]
+    measured = re.compile(r"sweep|resources:|run:|report:| \.\.\.$")
+    lines = [line.rstrip() for line in shown if line.strip() and not measured.match(line)]
     assert [line for line in came if line in lines] == lines
+    (resources,) = (line for line in shown if line.startswith("resources:"))
+    kept = resources[: resources.index("(s)")]
+    assert [line[: len(kept)] for line in came if line.startswith("resources:")] == [kept]
 
 
 def test_every_file_of_a_run_is_described(folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_cleanup_is_broken_by_threads_that_go_on(target: Target) -> None:
         threading.Thread(target=over.wait, daemon=True).start()
 
     try:
-        with pytest.raises(ContractError, match=r"50 more threads than before"):
+        with pytest.raises(ContractError, match=r"\d+ more threads than before"):
             check("cleanup", replace(target, observe=attach))
     finally:
         over.set()
@@ -209,7 +209,7 @@ def test_cleanup_is_broken_by_files_that_stay_open(target: Target) -> None:
         files.append(os.open(__file__, os.O_RDONLY))
 
     try:
-        with pytest.raises(ContractError, match=r"50 more open files than before"):
+        with pytest.raises(ContractError, match=r"\d+ more open files than before"):
             check("cleanup", replace(target, observe=attach))
     finally:
         for file in files:

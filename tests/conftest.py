@@ -1,8 +1,10 @@
-"""Set up before any test module is imported: Ray without tokens, Hypothesis profiles."""
+"""Set up before any test module is imported: Ray without tokens and without hurry, Hypothesis profiles."""
 
 import os
 
 os.environ["RAY_AUTH_MODE"] = "disabled"
+# What ended an actor may be known late.
+os.environ["RAY_timeout_ms_task_wait_for_death_info"] = "30000"  # noqa: SIM112  (as Ray reads it)
 
 from collections.abc import Iterator
 from pathlib import Path

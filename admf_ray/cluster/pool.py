@@ -17,7 +17,7 @@ from admf_ray.files import OwnedFolder
 __all__ = ["Flight", "HostPool", "Lane", "Shared"]
 
 _HOST_ENVIRONMENT = {"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _WARM_SECONDS = 600.0
 _LOOK_EVERY = 2.0
 _MOST_STARTS = 5
@@ -213,7 +213,7 @@ class HostPool:
         Raises
         ------
         CapacityError
-            Where no host has been up for a minute, or new ones end as they start.
+            Where no host has been up for three minutes, or new ones end as they start.
         """
         if self._idle > _START_SECONDS:
             raise CapacityError(

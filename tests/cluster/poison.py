@@ -9,6 +9,7 @@ from admf_ray.workflow import RunResult
 SOURCE = """
 import ctypes
 import os
+import time
 
 import numpy as np
 
@@ -23,6 +24,17 @@ def ten_gigabytes():
     return [np.ones(10**7 // 8) for _ in range(1_000)]
 
 
+def leave():
+    # The answer before it is sent by then.
+    time.sleep(0.3)
+    os._exit(3)
+
+
+def fall():
+    time.sleep(0.3)
+    ctypes.string_at(0)
+
+
 def forever():
     while True:
         pass
@@ -30,9 +42,9 @@ def forever():
 
 POISON = {
     1: lambda: 1 / 0,
-    2: lambda: os._exit(3),
+    2: leave,
     4: lambda: 1.5,
-    5: lambda: ctypes.string_at(0),
+    5: fall,
     7: no_room,
     8: forever,
     9: ten_gigabytes,

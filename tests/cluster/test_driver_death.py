@@ -62,6 +62,11 @@ def test_two_drivers_of_one_run_that_are_killed_change_nothing(
     undisturbed: tuple[Case, Course, Result], tmp_path: Path
 ) -> None:
     case, course, expected = undisturbed
-    found, hit = survive(case, course, tmp_path, ["search", "tests"], np.random.default_rng(7))
+    random = np.random.default_rng(7)
+    # Where the machine is slow a driver may have ended before it is killed.
+    for attempt in range(5):
+        found, hit = survive(case, course, tmp_path / str(attempt), ["search", "tests"], random)
+        assert found == expected
+        if hit == ["search", "tests"]:
+            break
     assert hit == ["search", "tests"]
-    assert found == expected

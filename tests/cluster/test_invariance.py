@@ -56,7 +56,7 @@ def existing() -> Iterator[list[str]]:
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1, wait=False)
-        cluster.wait_for_nodes()
+        cluster.wait_for_nodes(timeout=180)
         yield ["cluster=existing", f"cluster.address={cluster.address}", "cluster.chunk_seconds=0.0001"]
     finally:
         cluster.shutdown()

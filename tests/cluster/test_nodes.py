@@ -14,11 +14,11 @@ from admf_ray.cluster.ray_executor import RayExecutor
 from tests.series import daily_bars
 
 HERE = "tests.cluster.test_nodes"
-# A node that is gone is noticed within two seconds.
+# A node that is gone is noticed within three seconds.
 HEALTH = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
-    "health_check_failure_threshold": 3,
+    "health_check_failure_threshold": 6,
     "health_check_timeout_ms": 500,
 }
 
@@ -37,10 +37,16 @@ def cluster() -> Iterator[Cluster]:
     found.shutdown()
 
 
+def joined_by(cluster: Cluster) -> Any:
+    """Add a node and wait until it is there."""
+    node = cluster.add_node(num_cpus=1, wait=False)
+    cluster.wait_for_nodes(timeout=180)
+    return node
+
+
 @pytest.mark.chaos
 def test_nodes_leave_and_join_and_every_chunk_is_done_once(cluster: Cluster) -> None:
-    first = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
+    first = joined_by(cluster)
     with RayExecutor(address=cluster.address, max_retries=1) as executor:
         assert executor.workers == 2
         shared = executor.share({"seconds": 0.05})
@@ -68,8 +74,7 @@ def test_a_node_that_is_killed_changes_nothing(cluster: Cluster, joins: bool) ->
     bars = daily_bars(100.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0, 0.01, 400))))
     space = {"fast": list(range(2, 62 if joins else 22)), "slow": list(range(70, 170 if joins else 90))}
     windows = {"train": "200b", "test": "50b", "align": "none"}
-    lost = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
+    lost = joined_by(cluster)
     hosts, newest = list[str](), list[str]()
 
     def observe(kind: str, record: Mapping[str, Any]) -> None:
@@ -93,8 +98,7 @@ def test_a_node_that_is_killed_changes_nothing(cluster: Cluster, joins: bool) ->
 
 
 def test_a_head_that_is_excluded_computes_nothing(cluster: Cluster) -> None:
-    cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
+    joined_by(cluster)
     with RayExecutor(address=cluster.address, exclude_head=True) as executor:
         assert executor.workers >= 1
         (head,) = [node["NodeID"] for node in ray.nodes() if "node:__internal_head__" in node["Resources"]]

@@ -22,7 +22,7 @@ from admf_ray.workflow.lock import RunLock
 STUDIES = [
     "+experiment=walkforward",
     "search=tpe",
-    "search.trials=40",
+    "search.trials=60",
     "windows.train=2y",
     "cluster=serial",
     "report=none",
@@ -100,7 +100,8 @@ def test_a_signal_stops_and_says_how_to_go_on(tmp_path: Path, whole: dict[str, s
     assert json.loads((run / "status.json").read_text())["state"] == "completed"
 
 
-def test_an_interrupt_that_is_swallowed_comes_again() -> None:
+def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 2.5)
     said = []
     with suppress(KeyboardInterrupt), stopped_by_signals():
         with suppress(KeyboardInterrupt):

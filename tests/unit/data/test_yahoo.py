@@ -39,6 +39,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[list[str]]:
     thread.start()
     for module in ("yfinance.base", "yfinance.scrapers.history"):
         monkeypatch.setattr(f"{module}._BASE_URL_", f"http://127.0.0.1:{server.server_port}")
+    # What the chart does without, it would ask the network for, and wait.
+    monkeypatch.setattr("yfinance.data.YfData._get_cookie_and_crumb", lambda self, timeout=30: (None, "basic"))
     monkeypatch.setenv("ADMF_CACHE_DIR", str(tmp_path / "cache"))
     yield asked
     server.shutdown()

@@ -181,8 +181,8 @@ def used(root: Path, name: str) -> None:
 
 
 def test_processes_that_share_it_never_see_half_of_anything(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    forking = multiprocessing.get_context("fork")
-    processes = [forking.Process(target=used, args=(tmp_path, name)) for name in "xyz"]
+    spawning = multiprocessing.get_context("spawn")
+    processes = [spawning.Process(target=used, args=(tmp_path, name)) for name in "xyz"]
     for process in processes:
         process.start()
     for process in processes:

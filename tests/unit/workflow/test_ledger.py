@@ -115,9 +115,9 @@ def appended(root: Path, name: str, count: int, bars: Bars) -> None:
 
 
 def test_processes_append_whole_lines_and_a_killed_one_has_looked(tmp_path: Path, bars: Bars) -> None:
-    forking = multiprocessing.get_context("fork")
+    spawning = multiprocessing.get_context("spawn")
     parts = [("a", 20), ("b", 20), ("killed", 1)]
-    processes = [forking.Process(target=appended, args=(tmp_path, name, count, bars)) for name, count in parts]
+    processes = [spawning.Process(target=appended, args=(tmp_path, name, count, bars)) for name, count in parts]
     for process in processes:
         process.start()
     for process in processes:

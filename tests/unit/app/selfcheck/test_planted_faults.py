@@ -13,6 +13,7 @@ import pytest
 
 from admf_ray.app.selfcheck import CATEGORIES, Target, costs
 from admf_ray.app.selfcheck.batches import check_batch_processing, check_scaling
+from admf_ray.app.selfcheck.containers import check_cleanup
 from admf_ray.app.selfcheck.resources import MemoryLimits, check_memory
 from admf_ray.errors import ContractError, EventError, ReproductionError
 from admf_ray.events import Event, EventBus, EventType, Regime, by_strategy
@@ -197,7 +198,7 @@ def test_cleanup_is_broken_by_threads_that_go_on(target: Target) -> None:
 
     try:
         with pytest.raises(ContractError, match=r"\d+ more threads than before"):
-            check("cleanup", replace(target, observe=attach))
+            check_cleanup(replace(target, observe=attach), containers=10)
     finally:
         over.set()
 
@@ -210,7 +211,7 @@ def test_cleanup_is_broken_by_files_that_stay_open(target: Target) -> None:
 
     try:
         with pytest.raises(ContractError, match=r"\d+ more open files than before"):
-            check("cleanup", replace(target, observe=attach))
+            check_cleanup(replace(target, observe=attach), containers=10)
     finally:
         for file in files:
             os.close(file)
@@ -279,8 +280,12 @@ def test_batch_processing_is_broken_by_a_chunk_that_is_lost(target: Target) -> N
 
 
 def test_a_step_that_costs_more_than_five_times_the_one_before_is_not_allowed(target: Target) -> None:
+    (alone,) = costs([target])
+    start, stop = target.span
+    seconds = alone.microseconds * 1e-6 * (stop - start)
+
     def attach(bus: EventBus) -> None:
-        time.sleep(0.5)
+        time.sleep(10.0 * seconds)
 
     plain, dear = costs([target, replace(target, name="step2", observe=attach)])
     assert (plain.ratio, plain.is_allowed) == (None, True)

@@ -47,8 +47,8 @@ class Fold:
     path : int
         The path of which it is a part.
     window : Window
-        Its number, counted over all splits; the test; and as train span the hull of the pieces, from the first bar to
-        the last that is trained on.
+        Its number, counted over all splits; the test; the pieces that are trained on; and as train span their hull,
+        from the first bar to the last that is trained on.
     """
 
     split: Split
@@ -153,7 +153,7 @@ class CombinatorialPlan:
         for split in splits:
             for group in split.tests:
                 hull = split.train[0][0], split.train[-1][1]
-                window = Window(len(found), *hull, edges[group], edges[group + 1])
+                window = Window(len(found), *hull, edges[group], edges[group + 1], split.train)
                 found.append(Fold(split, group, tested[group], window))
                 tested[group] += 1
         return tuple(found)

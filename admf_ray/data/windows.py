@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from admf_ray.core.bars import Bars
-from admf_ray.data.spans import Position, Span, TimeAxis, parse_date
+from admf_ray.data.spans import Pieces, Position, Span, Stretch, TimeAxis, parse_date
 from admf_ray.errors import AdmfError, ConfigError
 
 __all__ = ["DATASETS", "Dataset", "Separation", "SplitPlan", "Window", "WindowPlan", "date_index", "date_span"]
@@ -26,6 +26,8 @@ class Window:
     index : int
     train_start, train_stop : int
     test_start, test_stop : int
+    pieces : Pieces or None
+        Of the train span, where not all of it is trained on.
     """
 
     index: int
@@ -33,11 +35,17 @@ class Window:
     train_stop: int
     test_start: int
     test_stop: int
+    pieces: Pieces | None = None
 
     @property
     def train(self) -> tuple[int, int]:
         """The train span, half-open."""
         return self.train_start, self.train_stop
+
+    @property
+    def trained(self) -> Stretch:
+        """What is trained on: the train span, or the pieces of it."""
+        return self.pieces or self.train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,12 +67,7 @@ class Stitched:
 
 
 def evaluate_window(
-    search: Search,
-    hub: Hub,
-    window: Window,
-    chosen: Chosen | None,
-    has_failed: bool = False,
-    train: Stretch | None = None,
+    search: Search, hub: Hub, window: Window, chosen: Chosen | None, has_failed: bool = False
 ) -> WindowOutcome:
     """Simulate what was chosen by a window's train span over its test span.
 
@@ -85,13 +80,11 @@ def evaluate_window(
         None for cash.
     has_failed : bool
         Whether what was chosen is known to fail in the test: then the test is spent in cash.
-    train : Stretch, optional
-        What it was trained on, where that is not the train span of the window.
     """
     if chosen is None:
         return WindowOutcome(window, None, None, None)
     test = None if has_failed else _test(search, hub, window, chosen)
-    return WindowOutcome(window, chosen, trained(search, hub, train or window.train, chosen), test)
+    return WindowOutcome(window, chosen, trained(search, hub, window.trained, chosen), test)
 
 
 def trained(search: Search, hub: Hub, span: Stretch, chosen: Chosen) -> dict[str, float]:

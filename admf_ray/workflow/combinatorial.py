@@ -80,8 +80,8 @@ def run_combinatorial(
         separation = FoldSeparation.prove(plan, folds, search.bars, longest_memory(found.search).bars)
     search, hub = found.search, found.hub
     chosen = [found.chosen[fold.split.index] for fold in folds]
-    windows, trains = [fold.window for fold in folds], [fold.split.train for fold in folds]
-    outcomes, failed = evaluated(search, hub, windows, chosen, executor, observe, trains)
+    windows = [fold.window for fold in folds]
+    outcomes, failed = evaluated(search, hub, windows, chosen, executor, observe)
     # As of trials, the window of a failure is the split.
     failures = [replace(one, window=folds[one.window].split.index) for one in failed if one.window is not None]
     paths = _paths(search, folds, outcomes)
@@ -146,7 +146,7 @@ def _folds_frame(
 ) -> pl.DataFrame:
     """Give the windows with their split, group and path, and the pieces that were trained on (ns UTC, half-open)."""
     bars = search.bars
-    frame = windows_frame(search, choice, outcomes, [fold.split.train for fold in folds])
+    frame = windows_frame(search, choice, outcomes)
     pieces = [
         " ".join(f"{boundary(bars, start)}:{boundary(bars, stop)}" for start, stop in fold.split.train)
         for fold in folds

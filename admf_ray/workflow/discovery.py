@@ -12,7 +12,6 @@ import polars as pl
 
 from admf_ray._types import Executor, Observer
 from admf_ray.data import Separation, Window
-from admf_ray.data.spans import Stretch
 from admf_ray.engine.composition import Composition
 from admf_ray.engine.result import Segment
 from admf_ray.indicators import Hub
@@ -211,7 +210,6 @@ def evaluated(
     chosen: Sequence[Chosen | None],
     executor: Executor,
     observe: Observer,
-    trained_on: Sequence[Stretch] | None = None,
 ) -> tuple[list[WindowOutcome], list[Failed]]:
     """Test what was chosen for each window, and tell of it.
 
@@ -226,8 +224,6 @@ def evaluated(
         One for each window.
     executor : Executor
     observe : Observer
-    trained_on : sequence of Stretch, optional
-        One for each window, where it is not the train span of the window.
 
     Returns
     -------
@@ -247,9 +243,9 @@ def evaluated(
         parameters = search.parameters(own[failed.window].candidates)
         observe("FAILURE", failure_record(failed, parameters, has_number=True))
     outcomes = []
-    for window, train in zip(windows, trained_on or [window.train for window in windows], strict=True):
+    for window in windows:
         observe("NEXT_WINDOW", {"window": window.index, "of": len(windows)})
-        outcome = evaluate_window(search, hub, window, own.get(window.index), window.index not in prints, train)
+        outcome = evaluate_window(search, hub, window, own.get(window.index), window.index not in prints)
         outcomes.append(outcome)
         observe("TRAIN_WINDOW", _window_record(search, outcome, outcome.train))
         observe("TEST_WINDOW", _window_record(search, outcome, outcome.test.metrics if outcome.test else None))

@@ -10,7 +10,6 @@ import polars as pl
 from admf_ray.core.bars import Bars
 from admf_ray.core.records import FILL, Reason, limit_names
 from admf_ray.data import stress_of
-from admf_ray.data.spans import Stretch
 from admf_ray.engine.result import Segment
 from admf_ray.optimize import Choice, Failed, Leaders, Search, Stitched, WindowOutcome
 from admf_ray.portfolio.metrics import METRICS
@@ -32,12 +31,7 @@ def boundary(bars: Bars, index: int) -> int:
     return int(bars.known_at[index]) if index < len(bars) else bars.covers_until
 
 
-def windows_frame(
-    search: Search,
-    choice: Choice,
-    outcomes: Sequence[WindowOutcome],
-    trained: Sequence[Stretch] | None = None,
-) -> pl.DataFrame:
+def windows_frame(search: Search, choice: Choice, outcomes: Sequence[WindowOutcome]) -> pl.DataFrame:
     """Give one row a window: its spans, its winner, and the winner's metrics in training and in the test.
 
     Spans are half-open in time: bars with ``start <= known_at < stop``. A window in which none could win has
@@ -51,13 +45,11 @@ def windows_frame(
     search : Search
     choice : Choice
     outcomes : sequence of WindowOutcome
-    trained : sequence of Stretch, optional
-        What each was trained on, where that is not the train span of its window.
     """
     bars = search.bars
     undefined = dict.fromkeys(METRICS, np.nan)
     windows = [outcome.window for outcome in outcomes]
-    trained = [window.train for window in windows] if trained is None else trained
+    trained = [window.trained for window in windows]
     tested = [(window.test_start, window.test_stop) for window in windows]
     stress = stress_of(bars, [*trained, *tested])
     rows = []

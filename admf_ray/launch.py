@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from admf_ray.app.configuration import compose_settings, experiment_lines
-from admf_ray.app.dispatch import execute
+from admf_ray.app.signals import stopped_by_signals
 from admf_ray.errors import AdmfError
 from admf_ray.logs import json_log
 
@@ -26,22 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 good, 1 failed or refuted, 2 bad input or option, 130 interrupted.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m admf_ray.launch",
-        description="Walk-forward optimization of trading strategies on Ray.",
-        epilog=f"experiments:\n{experiment_lines()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("overrides", nargs="*", metavar="option", help="+experiment=NAME, group=option or key=value")
-    parser.add_argument("--config-dir", "-cd", help="a directory with configurations of your own")
-    parser.add_argument("--config-name", "-cn", default="config", help="the configuration to start from")
-    options = parser.parse_intermixed_args(arguments)
     try:
-        settings = compose_settings(options.overrides, options.config_dir, options.config_name)
-        if settings.logging.format == "json":
-            with json_log(settings.logging.level):
-                return execute(settings, Console(quiet=True))
-        return execute(settings, _console())
+        with stopped_by_signals():
+            return _run(arguments)
     except AdmfError as error:
         print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return error.exit_code
@@ -53,6 +39,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    # What takes long to import is imported where a signal stops it as it does everything else.
+    from admf_ray.app.configuration import compose_settings, experiment_lines
+    from admf_ray.app.dispatch import execute
+
+    parser = argparse.ArgumentParser(
+        prog="python -m admf_ray.launch",
+        description="Walk-forward optimization of trading strategies on Ray.",
+        epilog=f"experiments:\n{experiment_lines()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="option", help="+experiment=NAME, group=option or key=value")
+    parser.add_argument("--config-dir", "-cd", help="a directory with configurations of your own")
+    parser.add_argument("--config-name", "-cn", default="config", help="the configuration to start from")
+    options = parser.parse_intermixed_args(arguments)
+    settings = compose_settings(options.overrides, options.config_dir, options.config_name)
+    if settings.logging.format == "json":
+        with json_log(settings.logging.level):
+            return execute(settings, Console(quiet=True))
+    return execute(settings, _console())
 
 
 def _console() -> Console:

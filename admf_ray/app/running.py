@@ -1,14 +1,10 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
-import os
-import signal
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +15,7 @@ from admf_ray.app.compose import composed_containers, compositions
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.holdout import opened_span
 from admf_ray.app.settings import ClusterSettings, Settings
+from admf_ray.app.signals import is_stopping, stopped_by_signals
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
 from admf_ray.files import OwnedFolder
@@ -33,8 +30,6 @@ from admf_ray.workflow.performance import performance
 from admf_ray.workflow.trials import StudyFiles
 
 __all__ = ["chunk_cache", "open_run", "run_phase", "run_search", "show"]
-
-_AGAIN_SECONDS = 1.0
 
 
 def run_phase(
@@ -233,7 +228,7 @@ def run_search(
                 return phase(executor, observe, folder)
             except Exception as error:
                 # A library that cleans up can raise something else while an interrupt passes through it.
-                if _is_stopping(handled):
+                if is_stopping(handled):
                     raise KeyboardInterrupt from error
                 raise
 
@@ -246,61 +241,6 @@ def _cluster(settings: Settings) -> ClusterSettings:
         return settings.cluster
     planned = {name: getattr(settings.recovery, name) for name in ("chunk_seconds", "chunk_timeout")}
     return settings.cluster.model_copy(update=planned)
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Have SIGTERM stop the block as Ctrl-C does, and SIGHUP, unless it is ignored (nohup).
-
-    What is raised while a library clears errors (types of arguments that a kernel is called with, finalizers) is lost:
-    it is raised again every second until the block has been left. What cleans up on the way out is left in peace.
-    """
-    again: list[threading.Timer] = []
-    handled = sys.exception()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (what a handler of signals is given)
-        timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
-        timer.daemon = True
-        timer.start()
-        again.append(timer)
-        if not _is_stopping(handled):
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    except SystemExit as end:
-        # What Ray makes of SIGTERM while it starts.
-        if end.code != signal.SIGTERM:
-            raise
-        raise KeyboardInterrupt from end
-    finally:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        for timer in again:
-            timer.cancel()
-        # One that has begun to send its signal must have sent it before others take signals.
-        for timer in again:
-            timer.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _is_stopping(handled: BaseException | None) -> bool:
-    """Say whether an interrupt is on its way out: blocks that it leaves are cleaning up.
-
-    What the caller was handling before is none.
-    """
-    error = sys.exception()
-    while error is not None and error is not handled and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None and error is not handled
 
 
 def _data(bars: Bars) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 
 import admf_ray
-from admf_ray.app.running import stopped_by_signals
 from admf_ray.launch import main
 from admf_ray.workflow.lock import RunLock
 
@@ -100,38 +99,6 @@ def test_a_signal_stops_and_says_how_to_go_on(tmp_path: Path, whole: dict[str, s
     assert json.loads((run / "status.json").read_text())["state"] == "completed"
 
 
-def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 2.5)
-    said = []
-    with suppress(KeyboardInterrupt), stopped_by_signals():
-        with suppress(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-        said.append("swallowed")
-        time.sleep(60)
-        said.append("lost")
-    assert said == ["swallowed"]
-
-
-@pytest.mark.parametrize("is_ignored", [False, True])
-def test_a_terminal_that_closes_stops_it_unless_that_is_ignored(is_ignored: bool) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
-    said = []
-    try:
-        with suppress(KeyboardInterrupt), stopped_by_signals():
-            os.kill(os.getpid(), signal.SIGHUP)
-            said.append("went on")
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    assert said == ["went on"] * is_ignored
-
-
-def test_what_ray_makes_of_a_signal_while_it_starts_is_an_interrupt() -> None:
-    with pytest.raises(KeyboardInterrupt), stopped_by_signals():
-        sys.exit(signal.SIGTERM)
-    with pytest.raises(SystemExit), stopped_by_signals():
-        sys.exit(1)
-
-
 def test_an_interrupt_that_something_else_hides_is_one(sp500: admf_ray.Bars, tmp_path: Path) -> None:
     def cleans_up_twice(kind: str, record: object) -> None:
         if kind == "CHUNK":
@@ -145,25 +112,6 @@ def test_an_interrupt_that_something_else_hides_is_one(sp500: admf_ray.Bars, tmp
         admf_ray.sweep(sp500, "sma_cross", space, run_root=tmp_path, run_name="stopped", observer=cleans_up_twice)
     assert stopped.value.__notes__ == [f"go on with: python -m admf_ray.launch +experiment=resume run={run}"]
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
-
-
-def test_what_cleans_up_after_an_interrupt_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("admf_ray.app.running._AGAIN_SECONDS", 0.01)
-    said = []
-    before = signal.getsignal(signal.SIGTERM)
-    with suppress(KeyboardInterrupt), stopped_by_signals():
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(60)
-        finally:
-            with suppress(OSError):
-                try:
-                    raise OSError
-                finally:
-                    time.sleep(0.2)
-            said.append("written")
-    assert said == ["written"]
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.fixture

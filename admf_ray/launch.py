@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as stop:
         print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
+        # An interrupt that passed through source which Python ran would have it end by SIGINT after all, and not with
+        # 130, unless it runs some that nothing passes through.
+        exec("")
         return 130
 
 

@@ -94,3 +94,10 @@ def test_what_a_command_swallows_stops_it_none_the_less(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("admf_ray.app.dispatch.execute", swallows)
     assert main(["+experiment=components"]) == 130
+
+
+def test_it_ends_with_130_whatever_the_interrupt_passed_through(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text("exec('raise KeyboardInterrupt')")
+    command = [sys.executable, "-m", "admf_ray.launch", "+experiment=components", f"plugins=[{plugin}]"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 130

@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as stop:
         print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
-        # An interrupt that passed through source which Python ran would have it end by SIGINT after all, and not with
-        # 130, unless it runs some that nothing passes through.
+        # An interrupt that passed through `exec` of a string (of dataclasses, of plugins) has Python end by SIGINT, and
+        # not with 130, unless another one has ended well since.
         exec("")
         return 130
 

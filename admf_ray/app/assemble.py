@@ -1,6 +1,7 @@
 """From settings to what phases work on: bars, search, windows, executor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from admf_ray._types import Executor
@@ -9,6 +10,7 @@ from admf_ray.app.compose import compose, composed_params
 from admf_ray.app.data_settings import CombinatorialWindows, RollingWindows, SplitWindows
 from admf_ray.app.holdout import kept_back, opened_span, refuse_open
 from admf_ray.app.settings import ClusterSettings, Settings
+from admf_ray.app.signals import stopped_by_signals
 from admf_ray.cluster import SerialExecutor
 from admf_ray.core.bars import Bars
 from admf_ray.core.registry import unknown_name
@@ -224,8 +226,15 @@ def _split(windows: SplitWindows) -> SplitPlan:
     )
 
 
-def open_executor(cluster: ClusterSettings) -> Executor:
-    """Open the executor that ``cluster`` names; the caller closes it."""
+@contextmanager
+def open_executor(cluster: ClusterSettings) -> Iterator[Executor]:
+    """Open the executor that ``cluster`` names, have signals stop what it is used for, and close it."""
+    # Ray loses signals while it starts, and takes SIGTERM for itself once it has.
+    with stopped_by_signals(), _executor(cluster) as executor, stopped_by_signals():
+        yield executor
+
+
+def _executor(cluster: ClusterSettings) -> Executor:
     if cluster.kind == "serial":
         return SerialExecutor(cluster.chunk_seconds, cluster.limits)
     # Importing Ray takes a second; serial runs and single backtests do without.

@@ -1,6 +1,5 @@
 """Running what a command asks for: with a run directory where one is wanted, and on the console."""
 
-import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from admf_ray.app.compose import composed_containers, compositions
 from admf_ray.app.configuration import settings_yaml, variant_yaml
 from admf_ray.app.holdout import opened_span
 from admf_ray.app.settings import ClusterSettings, Settings
-from admf_ray.app.signals import is_stopping, stopped_by_signals
+from admf_ray.app.signals import stopped_by_signals
 from admf_ray.core.bars import Bars
 from admf_ray.errors import first_line
 from admf_ray.files import OwnedFolder
@@ -219,18 +218,12 @@ def run_search(
     effort: Effort,
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
-    # Ray loses signals while it starts, and takes SIGTERM for itself once it has.
-    with stopped_by_signals(), open_executor(_cluster(settings)) as executor, stopped_by_signals():
+    with open_executor(_cluster(settings)) as executor:
 
         def interruptible(observe: Observer, folder: Path) -> PhaseResult:
-            handled = sys.exception()
-            try:
+            # What is kept of a run that was interrupted is not that of one that failed.
+            with stopped_by_signals():
                 return phase(executor, observe, folder)
-            except Exception as error:
-                # A library that cleans up can raise something else while an interrupt passes through it.
-                if is_stopping(handled):
-                    raise KeyboardInterrupt from error
-                raise
 
         return run_phase(settings, bars, warnings, observer, name, interruptible, effort)
 

@@ -182,7 +182,7 @@ class RayExecutor:
         AdmfError, ChunkError
             See `admf_ray._types.Executor.each`.
         CapacityError
-            Where there have been no hosts for a minute, or a host may not even hold itself.
+            Where there have been no hosts for three minutes, or a host may not even hold itself.
         """
         assert isinstance(shared, Shared)
         work = Work(chunks, split, self._retries, tell)

@@ -27,7 +27,7 @@ class Window:
     train_start, train_stop : int
     test_start, test_stop : int
     pieces : Pieces or None
-        Of the train span, where not all of it is trained on.
+        That are trained on; None where all of the train span is.
     """
 
     index: int
@@ -43,7 +43,7 @@ class Window:
         return self.train_start, self.train_stop
 
     @property
-    def trained(self) -> Stretch:
+    def trained_on(self) -> Stretch:
         """What is trained on: the train span, or the pieces of it."""
         return self.pieces or self.train
 

@@ -84,7 +84,7 @@ def evaluate_window(
     if chosen is None:
         return WindowOutcome(window, None, None, None)
     test = None if has_failed else _test(search, hub, window, chosen)
-    return WindowOutcome(window, chosen, trained(search, hub, window.trained, chosen), test)
+    return WindowOutcome(window, chosen, trained(search, hub, window.trained_on, chosen), test)
 
 
 def trained(search: Search, hub: Hub, span: Stretch, chosen: Chosen) -> dict[str, float]:

@@ -49,7 +49,7 @@ def windows_frame(search: Search, choice: Choice, outcomes: Sequence[WindowOutco
     bars = search.bars
     undefined = dict.fromkeys(METRICS, np.nan)
     windows = [outcome.window for outcome in outcomes]
-    trained = [window.trained for window in windows]
+    trained = [window.trained_on for window in windows]
     tested = [(window.test_start, window.test_stop) for window in windows]
     stress = stress_of(bars, [*trained, *tested])
     rows = []

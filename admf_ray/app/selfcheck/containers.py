@@ -82,8 +82,8 @@ def _segments(market: Market) -> dict[str, Segment]:
 def check_cleanup(target: Target, containers: int = _CONTAINERS) -> str:
     """Run many containers of the target: afterwards nothing of them may live, listen, run or be open.
 
-    Threads and files are those of the whole process, in which a library may open one meanwhile. Only what is more
-    after each of three rounds is what containers leave.
+    Threads and files are those of the whole process, in which a library may open one meanwhile: where there are more
+    after a round another is run, three at most, and the last one counts.
     """
     stop = target.span[1]
     span = stop - _BARS, stop

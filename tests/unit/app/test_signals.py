@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +75,8 @@ def test_a_signal_while_modules_are_imported_is_an_interrupt(number: signal.Sign
             assert process.poll() is None
             time.sleep(0.001)
         process.send_signal(number)
-        assert process.communicate() == ("", "interrupted\n")
+        out, said = process.communicate()
+    assert (out, said.splitlines()[-1]) == ("", "interrupted")
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
 
@@ -85,15 +87,69 @@ def catches(process: int) -> int:
     return int(mask.split()[1], 16)
 
 
-def test_what_a_command_swallows_stops_it_none_the_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    def swallows(*_: object) -> int:
-        with suppress(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
-        return 0
+SWALLOWS = """
+import os
+import signal
+import time
+from contextlib import suppress
 
-    monkeypatch.setattr("admf_ray.app.dispatch.execute", swallows)
-    assert main(["+experiment=components"]) == 130
+with suppress(KeyboardInterrupt):
+    os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(60)
+"""
+
+
+def test_what_a_command_swallows_stops_it_none_the_less(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(SWALLOWS)
+    assert main(["+experiment=components", f"plugins=[{plugin}]"]) == 130
+
+
+def test_an_interrupt_that_an_error_hides_is_one() -> None:
+    def hides() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            error = FileNotFoundError("it is gone")
+            error.add_note("go on so")
+            raise error
+
+    with pytest.raises(KeyboardInterrupt) as stopped, stopped_by_signals():
+        hides()
+    assert stopped.value.__notes__ == ["go on so"]
+
+
+def test_an_error_beside_which_nothing_was_interrupted_stays_what_it_is() -> None:
+    with pytest.raises(FileNotFoundError), stopped_by_signals():
+        raise FileNotFoundError("it is gone")
+
+
+STORM = """
+import os, signal, sys, time
+for number in range(600):
+    os.kill(int(sys.argv[1]), signal.SIGTERM)
+    time.sleep(number % 12 * 2e-4)
+"""
+
+
+def test_signals_upon_each_other_leave_nothing_behind() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    handler = signal.getsignal(signal.SIGTERM)
+    stopped = 0
+    try:
+        with subprocess.Popen([sys.executable, "-c", STORM, str(os.getpid())]) as process:
+            while process.poll() is None:
+                try:
+                    with stopped_by_signals():
+                        time.sleep(0.01)
+                except KeyboardInterrupt:
+                    stopped += 1
+                assert signal.getsignal(signal.SIGTERM) is handler
+                assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped
 
 
 def test_it_ends_with_130_whatever_the_interrupt_passed_through(tmp_path: Path) -> None:

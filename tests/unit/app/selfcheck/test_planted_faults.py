@@ -217,6 +217,18 @@ def test_cleanup_is_broken_by_files_that_stay_open(target: Target) -> None:
             os.close(file)
 
 
+def test_what_a_library_opens_meanwhile_is_not_what_containers_leave(target: Target) -> None:
+    files: list[int] = []
+
+    def attach(bus: EventBus) -> None:
+        if not files:
+            files.append(os.open(__file__, os.O_RDONLY))
+
+    said = check_cleanup(replace(target, observe=attach), containers=10)
+    os.close(files[0])
+    assert said.startswith("20 runs in 20 containers: none live")
+
+
 # Memory
 
 
@@ -285,7 +297,7 @@ def test_a_step_that_costs_more_than_five_times_the_one_before_is_not_allowed(ta
     seconds = alone.microseconds * 1e-6 * (stop - start)
 
     def attach(bus: EventBus) -> None:
-        time.sleep(10.0 * seconds)
+        time.sleep(20.0 * seconds)
 
     plain, dear = costs([target, replace(target, name="step2", observe=attach)])
     assert (plain.ratio, plain.is_allowed) == (None, True)

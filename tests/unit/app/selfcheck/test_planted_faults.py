@@ -1,6 +1,7 @@
 """For each category of the self-check a fault that is planted: that category finds it, and says what it is."""
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -222,11 +223,13 @@ def test_what_a_library_opens_meanwhile_is_not_what_containers_leave(target: Tar
 
     def attach(bus: EventBus) -> None:
         if not files:
-            files.append(os.open(__file__, os.O_RDONLY))
+            files.extend(os.open(__file__, os.O_RDONLY) for _ in range(20))
 
     said = check_cleanup(replace(target, observe=attach), containers=10)
-    os.close(files[0])
-    assert said.startswith("20 runs in 20 containers: none live")
+    for file in files:
+        os.close(file)
+    # Three rounds where a library does open something in the second.
+    assert re.match(r"(20|30) runs in \1 containers: none live", said)
 
 
 # Memory

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,9 @@ def open_run(settings: Settings, run: RunDirectory | None = None) -> Iterator[Ru
     log = settings.logging
     with run, file_log(run.path / "run.log", log.level, log.rotation, log.kept):
         try:
-            yield run
+            # What is kept of a run that was interrupted is not that of one that failed.
+            with stopped_by_signals():
+                yield run
         except BaseException as error:
             LOGGER.error("%s: %s", type(error).__name__, first_line(error))
             if isinstance(error, KeyboardInterrupt | OSError):
@@ -219,13 +222,7 @@ def run_search(
 ) -> RunResult:
     """Run a phase that needs an executor; the executor is there before a run directory is made."""
     with open_executor(_cluster(settings)) as executor:
-
-        def interruptible(observe: Observer, folder: Path) -> PhaseResult:
-            # What is kept of a run that was interrupted is not that of one that failed.
-            with stopped_by_signals():
-                return phase(executor, observe, folder)
-
-        return run_phase(settings, bars, warnings, observer, name, interruptible, effort)
+        return run_phase(settings, bars, warnings, observer, name, partial(phase, executor), effort)
 
 
 def _cluster(settings: Settings) -> ClusterSettings:

@@ -29,15 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stopped_by_signals():
             return _run(arguments)
     except AdmfError as error:
-        print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
+        _say(f"error: {error}", error)
         return error.exit_code
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        print("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
+        _say(f"error: {error}", error)
         return 1
     except KeyboardInterrupt as stop:
-        print("\n".join(["interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr)
+        _say("interrupted", stop)
         # An interrupt that passed through `exec` of a string (of dataclasses, of plugins) has Python end by SIGINT, and
         # not with 130, unless another one has ended well since.
         exec("")
@@ -64,6 +64,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         with json_log(settings.logging.level):
             return execute(settings, Console(quiet=True))
     return execute(settings, _console())
+
+
+def _say(what: str, error: BaseException) -> None:
+    print("\n".join([what, *getattr(error, "__notes__", ())]), file=sys.stderr)
 
 
 def _console() -> Console:
